@@ -1,0 +1,31 @@
+# What an installed Cairn consists of: the library, its public headers, a CMake package, a pkg-config file.
+# The invariant: it can be moved to another prefix, and finds its own dependencies there.
+
+include(CMakePackageConfigHelpers)
+
+# Headers that only our own sources include. Those in folders below core/ are internal too.
+set(cairn_internal_headers core/loops.h core/parallel.h core/blas.h)
+
+file(GLOB public_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS cairn.h core/*.h nn/*.h optim/*.h)
+list(REMOVE_ITEM public_headers ${cairn_internal_headers})
+foreach(header IN LISTS public_headers)
+  cmake_path(GET header PARENT_PATH folder)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cairn/${folder})
+endforeach()
+
+install(TARGETS cairn EXPORT cairn-targets)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cairn)
+install(EXPORT cairn-targets NAMESPACE cairn:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/cairn-config.cmake.in cairn-config.cmake
+  INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(cairn-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cairn-config.cmake ${PROJECT_BINARY_DIR}/cairn-config-version.cmake
+  DESTINATION ${package_dir})
+
+# pkg-config knows no targets: what a static link needs is spelled out, and the prefix is relative to the file.
+set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH prefix_from_pc /prefix/${pkgconfig_dir} /prefix)
+list(JOIN BLAS_LIBRARIES " " blas_libraries)
+configure_file(cmake/cairn.pc.in cairn.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/cairn.pc DESTINATION ${pkgconfig_dir})
