@@ -1,9 +1,6 @@
 # What Cairn cannot do without: a BLAS with its C interface, fmt, threads.
 # The invariant: everything is found here, once, and a missing part is named with the package that brings it.
 
-# A user's add_subdirectory(cairn) links these targets from the directory above, so they must be seen there.
-set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
-
 find_package(Threads REQUIRED)
 
 find_package(fmt QUIET)

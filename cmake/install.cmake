@@ -25,7 +25,8 @@ install(FILES ${PROJECT_BINARY_DIR}/cairn-config.cmake ${PROJECT_BINARY_DIR}/cai
 
 # pkg-config knows no targets: what a static link needs is spelled out, and the prefix is relative to the file.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-file(RELATIVE_PATH prefix_from_pc /prefix/${pkgconfig_dir} /prefix)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir}
+  OUTPUT_VARIABLE prefix_from_pc)
 list(JOIN BLAS_LIBRARIES " " blas_libraries)
 configure_file(cmake/cairn.pc.in cairn.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cairn.pc DESTINATION ${pkgconfig_dir})

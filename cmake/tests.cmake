@@ -1,14 +1,59 @@
-# The tests: the unit tests, the rule about includes, and a user's program built in every way Cairn can be had.
-# Whatever is wrong in them shows in ctest's result; ./dev test runs them all.
+# The tests: our own, and a user's program built in every way that Cairn can be had.
+# The invariant: ctest alone runs all of them; nothing outside the build tree is written.
 
 find_package(doctest QUIET)
 if(doctest_FOUND)
   file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS tests/test_*.cpp tests/support/*.cpp)
   cairn_program(cairn_tests ${test_sources})
-  target_include_directories(cairn_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_include_directories(cairn_tests PRIVATE tests)
   target_link_libraries(cairn_tests PRIVATE doctest::doctest)
   target_compile_definitions(cairn_tests PRIVATE CAIRN_DATA_DIR="${PROJECT_SOURCE_DIR}/data")
   add_test(NAME unit COMMAND cairn_tests)
 else()
   message(STATUS "doctest not found (Debian: doctest-dev): no unit tests")
 endif()
+
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  return()  # an instrumented library is for nobody's program but ours
+endif()
+
+add_test(NAME includes COMMAND ${PROJECT_SOURCE_DIR}/tests/includes.sh)
+
+set(consumer_source ${PROJECT_SOURCE_DIR}/tests/consumer)
+set(consumer_build ${PROJECT_BINARY_DIR}/consumer)
+
+# Builds and runs the user's project. Not optimised, to save time; not cleaned, so that a second run is quick.
+function(cairn_consumer name)
+  add_test(NAME consumer.${name} COMMAND ${CMAKE_CTEST_COMMAND}
+    --build-and-test ${consumer_source} ${consumer_build}/${name}
+    --build-generator ${CMAKE_GENERATOR} --build-makeprogram ${CMAKE_MAKE_PROGRAM} --build-noclean
+    --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=-O0 ${ARGN}
+    --test-command consumer)
+endfunction()
+
+# From the source tree. The first is built shared, and is then what the shared install below consists of.
+cairn_consumer(add_subdirectory
+  -DCAIRN_FROM=add_subdirectory -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON)
+cairn_consumer(fetch_content
+  -DCAIRN_FROM=FetchContent -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR})
+
+# Installed.
+set(installed_from_static ${PROJECT_BINARY_DIR})
+set(installed_from_shared ${consumer_build}/add_subdirectory)
+foreach(kind IN ITEMS static shared)
+  set(prefix ${consumer_build}/installed_${kind})
+  add_test(NAME consumer.install_${kind}
+    COMMAND ${CMAKE_COMMAND} --install ${installed_from_${kind}} --prefix ${prefix})
+  cairn_consumer(find_package_${kind} -DCAIRN_FROM=find_package -DCMAKE_PREFIX_PATH=${prefix})
+  add_test(NAME consumer.pkg_config_${kind} COMMAND ${consumer_source}/pkg_config.sh
+    ${CMAKE_CXX_COMPILER} ${prefix} ${consumer_build}/pkg_config_${kind} $<$<STREQUAL:${kind},static>:--static>)
+
+  set_tests_properties(consumer.install_${kind} PROPERTIES FIXTURES_SETUP installed_${kind})
+  set_tests_properties(consumer.find_package_${kind} consumer.pkg_config_${kind} PROPERTIES
+    FIXTURES_REQUIRED installed_${kind})
+endforeach()
+set_tests_properties(consumer.install_shared PROPERTIES DEPENDS consumer.add_subdirectory)
+
+add_test(NAME consumer.exports COMMAND ${consumer_source}/exports.sh
+  ${consumer_build}/installed_shared libcairn.so.${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+set_tests_properties(consumer.exports PROPERTIES FIXTURES_REQUIRED installed_shared)
