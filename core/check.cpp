@@ -1,0 +1,52 @@
+#include <cairn/core/check.h>
+
+#include <cstdio>
+
+namespace cairn {
+
+struct Error::Text {
+  std::string op, path, detail, whole;
+
+  Text(std::string op_, std::string path_, std::string detail_)
+      : op(std::move(op_)), path(std::move(path_)), detail(std::move(detail_)) {
+    whole = op;
+    if (!path.empty()) whole += (op.empty() ? "'" : " '") + path + "'";
+    if (!whole.empty()) whole += ": ";
+    whole += detail;
+  }
+};
+
+Error::Error(std::string_view message) {
+  const std::size_t colon = message.find(": ");
+  const bool named = colon != std::string_view::npos;
+  text_ = std::make_shared<const Text>(std::string(message.substr(0, named ? colon : 0)), "",
+                                       std::string(message.substr(named ? colon + 2 : 0)));
+}
+
+Error Error::out_of_memory(const char* op, std::size_t bytes) noexcept {
+  Error error;
+  if (bytes == 0) {
+    std::snprintf(error.plain_, sizeof error.plain_, "%s: out of memory", op);
+  } else {
+    std::snprintf(error.plain_, sizeof error.plain_, "%s: cannot allocate %zu bytes", op, bytes);
+  }
+  return error;
+}
+
+const char* Error::what() const noexcept { return text_ ? text_->whole.c_str() : plain_; }
+
+void Error::enter(std::string_view slot) noexcept {
+  if (!text_) return;  // out of memory: nothing may be allocated
+  try {
+    std::string path(slot);
+    if (!text_->path.empty()) path += "." + text_->path;
+    text_ = std::make_shared<const Text>(text_->op, std::move(path), text_->detail);
+  } catch (const std::bad_alloc&) {  // the message without its path is still true
+  }
+}
+
+void detail::fail(fmt::string_view message, fmt::format_args args) {
+  throw Error(fmt::vformat(message, args));
+}
+
+}  // namespace cairn

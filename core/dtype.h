@@ -1,0 +1,73 @@
+// The three kinds of element, and the numbers that stand beside them.
+#pragma once
+
+#include <cairn/core/check.h>
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace cairn {
+
+/// float32 and float64 carry gradients; int64 is for indices, masks and counts.
+enum class DType : unsigned char { float32, float64, int64 };
+
+template <class T>
+concept Arithmetic = std::is_arithmetic_v<T>;
+
+/// A C++ type that a tensor stores.
+template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, int64_t>;
+
+template <Element T>
+inline constexpr DType dtype_of = std::same_as<T, float>    ? DType::float32
+                                  : std::same_as<T, double> ? DType::float64
+                                                            : DType::int64;
+
+constexpr bool is_floating(DType dtype) { return dtype != DType::int64; }
+constexpr int64_t element_size(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
+
+/// A conversion that is defined for every value: what an integer cannot hold becomes the smallest
+/// integer, as x86 does it.
+template <Arithmetic To, Arithmetic From>
+constexpr To convert(From value) {
+  if constexpr (std::integral<To> && std::floating_point<From> && !std::same_as<To, bool>) {
+    using Limits = std::numeric_limits<To>;
+    constexpr auto low = static_cast<From>(Limits::min());
+    constexpr auto end = static_cast<From>(Limits::max() / 2 + 1) * 2;  // 2^n: exact, unlike max()
+    return value >= low && value < end ? static_cast<To>(value) : Limits::min();
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+/// A number beside a tensor: whole or not, it takes the tensor's dtype.
+class Scalar {
+ public:
+  template <Arithmetic T>
+  Scalar(T value)  // NOLINT(google-explicit-constructor): a number is meant to become one
+      : integral_(std::integral<T>) {
+    if constexpr (std::integral<T>) {
+      whole_ = static_cast<int64_t>(value);
+    } else {
+      real_ = static_cast<double>(value);
+    }
+  }
+
+  template <Arithmetic T>
+  T to() const {
+    return integral_ ? convert<T>(whole_) : convert<T>(real_);
+  }
+  /// Can an int64 tensor take it?
+  bool is_whole() const { return integral_ || real_ == static_cast<double>(to<int64_t>()); }
+
+ private:
+  bool integral_;
+  union {
+    int64_t whole_;
+    double real_;
+  };
+};
+
+}  // namespace cairn

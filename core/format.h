@@ -1,0 +1,48 @@
+// fmt prints what Cairn has to show: `fmt::print("{}", x)`.
+// Only fmt/core.h is included here, since every user's file includes this one.
+#pragma once
+
+#include <cairn/core/export.h>
+
+#include <fmt/core.h>
+
+#include <concepts>
+#include <string>
+
+namespace cairn {
+
+class Shape;
+class Tensor;
+enum class DType : unsigned char;
+
+/// "[2, 3]"
+CAIRN_API std::string to_string(const Shape& shape);
+/// "float32"
+CAIRN_API std::string to_string(DType dtype);
+/// The values as nested lists, summarised when there are more than a thousand.
+CAIRN_API std::string to_string(const Tensor& x);
+
+namespace detail {
+
+using TextFormatter = fmt::formatter<fmt::string_view>;
+
+CAIRN_API auto write(const TextFormatter& spec, const std::string& text, fmt::format_context& to)
+    -> fmt::format_context::iterator;
+
+/// A formatter for anything with a to_string(); takes a string's width and alignment.
+template <class T>
+struct Printed : TextFormatter {
+  auto format(const T& value, fmt::format_context& to) const {
+    return write(*this, to_string(value), to);
+  }
+};
+
+}  // namespace detail
+}  // namespace cairn
+
+template <>
+struct fmt::formatter<cairn::Shape> : cairn::detail::Printed<cairn::Shape> {};
+template <>
+struct fmt::formatter<cairn::DType> : cairn::detail::Printed<cairn::DType> {};
+template <std::derived_from<cairn::Tensor> T>
+struct fmt::formatter<T> : cairn::detail::Printed<cairn::Tensor> {};

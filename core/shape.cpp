@@ -1,0 +1,90 @@
+#include <cairn/core/shape.h>
+
+namespace cairn {
+
+void Shape::insert(int64_t d, int64_t dim) {
+  push_back(dim);
+  std::rotate(dims_.begin() + d, dims_.begin() + size_ - 1, dims_.begin() + size_);
+}
+
+void Shape::erase(int64_t d) {
+  std::copy(begin() + index(d) + 1, end(), dims_.begin() + static_cast<int64_t>(index(d)));
+  --size_;
+}
+
+int64_t Shape::numel() const {
+  int64_t count = 1;
+  bool overflow = false, any_zero = false;
+  for (const int64_t d : *this) {
+    check(d >= 0, "shape: negative dimension in {}", *this);
+    overflow |= __builtin_mul_overflow(count, d, &count);
+    any_zero |= d == 0;
+  }
+  check(!overflow || any_zero, "shape: {} has more than 2^63 elements", *this);
+  return any_zero ? 0 : count;
+}
+
+Strides contiguous_strides(const Shape& shape) {
+  Strides strides = shape;
+  int64_t step = 1;
+  for (int64_t d = shape.size() - 1; d >= 0; --d) {
+    strides[d] = step;
+    step *= std::max<int64_t>(shape[d], 1);
+  }
+  return strides;
+}
+
+bool is_contiguous(const Shape& shape, const Strides& strides) {
+  int64_t step = 1;
+  for (int64_t d = shape.size() - 1; d >= 0; --d) {
+    if (shape[d] == 0) return true;
+    if (shape[d] != 1 && strides[d] != step) return false;
+    step *= shape[d];
+  }
+  return true;
+}
+
+Shape broadcast(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  Shape result = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  const int64_t offset = result.size() - shorter.size();
+  for (int64_t d = 0; d < shorter.size(); ++d) {
+    int64_t& wide = result[offset + d];
+    check(wide == shorter[d] || wide == 1 || shorter[d] == 1,
+          "{}: shapes {} and {} do not broadcast; dimensions, aligned at the right, must be equal "
+          "or 1",
+          op, a, b);
+    if (wide == 1) wide = shorter[d];
+  }
+  return result;
+}
+
+Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target) {
+  Strides result = target;
+  const int64_t offset = target.size() - shape.size();
+  for (int64_t d = 0; d < target.size(); ++d) {
+    const bool stretched = d < offset || (shape[d - offset] == 1 && target[d] != 1);
+    result[d] = stretched ? 0 : strides[d - offset];
+  }
+  return result;
+}
+
+int64_t wrap_dim(const char* op, int64_t d, int64_t rank) {
+  const int64_t wrapped = d < 0 ? d + rank : d;
+  check(wrapped >= 0 && wrapped < rank, "{}: dimension {} is out of range for rank {}", op, d,
+        rank);
+  return wrapped;
+}
+
+std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank) {
+  std::array<bool, Shape::max_rank> mask{};
+  for (const int64_t d : dims) {
+    bool& seen = mask[static_cast<std::size_t>(wrap_dim(op, d, rank))];
+    check(!seen, "{}: dimension {} stands twice in {}", op, d, dims);
+    seen = true;
+  }
+  return mask;
+}
+
+}  // namespace cairn

@@ -1,0 +1,85 @@
+// Dimensions and strides: a list of at most eight numbers that never touches the heap.
+#pragma once
+
+#include <cairn/core/check.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+
+namespace cairn {
+
+/// The sizes of a tensor's dimensions, outermost first; prints as [2, 3].
+/// Also serves as a list of strides or of dimension numbers (Strides, Dims).
+class CAIRN_API Shape {
+ public:
+  static constexpr int64_t max_rank = 8;
+
+  /// The shape of a scalar.
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims) : Shape(dims.begin(), dims.end()) {}
+  template <std::input_iterator It>
+  Shape(It first, It last) {
+    for (; first != last; ++first) push_back(static_cast<int64_t>(*first));
+  }
+
+  int64_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const int64_t* begin() const { return dims_.data(); }
+  const int64_t* end() const { return dims_.data() + size_; }
+
+  /// Negative d counts from the end. Throws Error out of range.
+  int64_t operator[](int64_t d) const { return dims_[index(d)]; }
+  int64_t& operator[](int64_t d) { return dims_[index(d)]; }
+
+  /// Throws Error beyond max_rank.
+  void push_back(int64_t dim) {
+    check(size_ < max_rank, "shape: more than {} dimensions are not supported", max_rank);
+    dims_[static_cast<std::size_t>(size_++)] = dim;
+  }
+  void insert(int64_t d, int64_t dim);
+  void erase(int64_t d);
+
+  /// The number of elements. Throws Error if a dimension is negative or the count passes 2^63.
+  int64_t numel() const;
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
+  }
+
+ private:
+  std::size_t index(int64_t d) const {
+    const int64_t i = d < 0 ? d + size_ : d;
+    check(i >= 0 && i < size_, "shape: dimension {} of a shape with {} dimensions", d, size_);
+    return static_cast<std::size_t>(i);
+  }
+
+  std::array<int64_t, max_rank> dims_{};
+  int64_t size_ = 0;
+};
+
+using Strides = Shape;
+using Dims = Shape;
+
+/// The strides of a dense row-major tensor.
+Strides contiguous_strides(const Shape& shape);
+
+/// Are these the strides of a dense row-major tensor? Dimensions of size 1 do not matter.
+bool is_contiguous(const Shape& shape, const Strides& strides);
+
+/// The shape two operands broadcast to, by NumPy's rule: aligned at the right, 1 stretches.
+/// Throws Error naming `op` and both shapes.
+Shape broadcast(const char* op, const Shape& a, const Shape& b);
+
+/// The strides that read a tensor of `shape` as if it had `target`: 0 where it is stretched.
+Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target);
+
+/// d counted from the front. Throws Error naming `op` if it is out of range.
+int64_t wrap_dim(const char* op, int64_t d, int64_t rank);
+
+/// One flag a dimension, set for each of `dims`; throws Error if one stands twice.
+std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank);
+
+}  // namespace cairn
