@@ -1,0 +1,172 @@
+// A caching allocator. Freed blocks wait in lists by size class: small ones in lists of the
+// thread, so that a tiny model's step takes no lock; large ones in lists of the process, so that
+// what one thread frees another can use. A block's first bytes link it to the next in its list.
+#include <cairn/core/check.h>
+#include <cairn/core/machine.h>
+#include <cairn/core/memory.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <mutex>
+#include <new>
+
+namespace cairn {
+namespace detail {
+namespace {
+
+// Classes: multiples of 64 bytes up to 1 KiB, then four to each doubling (a quarter wasted at most).
+struct SizeClass {
+  std::size_t index, bytes;
+};
+
+SizeClass size_class(std::size_t bytes) {
+  constexpr std::size_t step = 64, fine = 1024;
+  if (bytes <= fine) {
+    const std::size_t index = bytes == 0 ? 0 : (bytes - 1) / step;
+    return {index, (index + 1) * step};
+  }
+  const auto exponent = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // >= 10
+  const std::size_t quarter = std::size_t{1} << (exponent - 2);
+  const std::size_t part = (bytes - 1) / quarter;  // 4..7
+  return {fine / step + (exponent - 10) * 4 + part - 4, (part + 1) * quarter};
+}
+
+constexpr std::size_t class_count = 16 + 4 * 54;
+constexpr std::size_t small_limit = 32 << 10;    // blocks up to here are cached by thread
+constexpr std::size_t thread_budget = 4 << 20;   // what a thread may hoard before it shares
+
+#ifdef CAIRN_BYPASS_POOLS
+constexpr bool pooled = false;
+#else
+constexpr bool pooled = true;
+#endif
+
+struct Link {
+  Link* next;
+};
+
+void* from_system(std::size_t bytes) noexcept {
+  return ::operator new(bytes, std::align_val_t{alignment}, std::nothrow);
+}
+void to_system(void* block) noexcept { ::operator delete(block, std::align_val_t{alignment}); }
+
+std::atomic<std::ptrdiff_t> in_use{0}, peak{0};
+
+// The lists of freed blocks, one a size class.
+class Lists {
+ public:
+  void* take(SizeClass c) noexcept {
+    Link* const block = heads_[c.index];
+    if (block == nullptr) return nullptr;
+    heads_[c.index] = block->next;
+    bytes_ -= c.bytes;
+    return block;
+  }
+  void put(void* block, SizeClass c) noexcept {
+    heads_[c.index] = new (block) Link{heads_[c.index]};
+    bytes_ += c.bytes;
+  }
+  std::size_t bytes() const noexcept { return bytes_; }
+  void release() noexcept {
+    for (Link*& head : heads_) {
+      while (head != nullptr) {
+        Link* const next = head->next;
+        to_system(head);
+        head = next;
+      }
+    }
+    bytes_ = 0;
+  }
+
+ private:
+  std::array<Link*, class_count> heads_{};
+  std::size_t bytes_ = 0;
+};
+
+// Never destroyed: tensors in static storage give back their blocks after main.
+struct Shared {
+  std::mutex mutex;
+  Lists lists;
+};
+Shared& shared() {
+  static Shared* const lists = new Shared;
+  return *lists;
+}
+
+thread_local bool thread_lists_gone = false;  // trivially destroyed, so still readable at exit
+
+struct ThreadLists : Lists {
+  ~ThreadLists() {
+    release();
+    thread_lists_gone = true;
+  }
+};
+thread_local ThreadLists thread_lists;
+
+bool is_local(SizeClass c) { return c.bytes <= small_limit && !thread_lists_gone; }
+
+}  // namespace
+
+void* allocate(const char* op, std::size_t bytes) {
+  void* block = nullptr;
+  if (bytes < std::size_t{1} << 62) {
+    const SizeClass c = size_class(bytes);
+    if constexpr (pooled) {
+      if (is_local(c)) {
+        block = thread_lists.take(c);
+      } else {
+        const std::lock_guard lock(shared().mutex);
+        block = shared().lists.take(c);
+      }
+    }
+    if (block == nullptr) block = from_system(pooled ? c.bytes : bytes);
+    if (block == nullptr && pooled) {  // what is cached may be just what is missing
+      release_cached_memory();
+      block = from_system(c.bytes);
+    }
+  }
+  if (block == nullptr) throw Error::out_of_memory(op, bytes);
+  return block;
+}
+
+void deallocate(void* block, std::size_t bytes) noexcept {
+  if constexpr (!pooled) {
+    to_system(block);
+  } else {
+    const SizeClass c = size_class(bytes);
+    if (!is_local(c)) {
+      const std::lock_guard lock(shared().mutex);
+      shared().lists.put(block, c);
+    } else if (thread_lists.bytes() < thread_budget) {
+      thread_lists.put(block, c);
+    } else {
+      to_system(block);
+    }
+  }
+}
+
+void count_data(std::ptrdiff_t bytes) noexcept {
+  const std::ptrdiff_t now = in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  std::ptrdiff_t highest = peak.load(std::memory_order_relaxed);
+  while (now > highest && !peak.compare_exchange_weak(highest, now, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace detail
+
+MemoryStats memory_stats() {
+  const std::lock_guard lock(detail::shared().mutex);
+  return {.in_use = detail::in_use.load(),
+          .cached = static_cast<int64_t>(detail::shared().lists.bytes() +
+                                         detail::thread_lists.bytes()),
+          .peak = detail::peak.load()};
+}
+
+void release_cached_memory() {
+  detail::thread_lists.release();
+  const std::lock_guard lock(detail::shared().mutex);
+  detail::shared().lists.release();
+}
+
+}  // namespace cairn

@@ -1,0 +1,38 @@
+// Bytes that tensors share, and a version number that every write moves.
+#pragma once
+
+#include <cairn/core/memory.h>
+#include <cairn/core/ref.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace cairn::detail {
+
+/// One block: this header, then the data; or the header alone, beside memory that is borrowed.
+class Storage : public Counted {
+ public:
+  static Ref<Storage> allocate(const char* op, std::size_t bytes);
+  static Ref<Storage> borrow(void* data, std::function<void()> release);
+  static void destroy(Storage* storage) noexcept;
+
+  std::byte* data() const { return data_; }
+
+  /// Counts the writes, to any part. A tensor saved for backward is good while this stands still.
+  uint32_t version = 0;
+  /// Counts the in-place ops that joined a graph. A view taken before one no longer knows where
+  /// its values come from.
+  uint32_t epoch = 0;
+  /// A module's buffer: written by its owner alone.
+  bool guarded = false;
+
+ private:
+  Storage() = default;
+
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;                         // of the data that follows; 0 if borrowed
+  std::function<void()>* release_ = nullptr;  // of borrowed data
+};
+
+}  // namespace cairn::detail
