@@ -1,0 +1,138 @@
+// A pool of workers that starts with the first large operation and ends with the process. One
+// operation uses it at a time; whoever finds it taken (another thread, or a chunk that itself
+// calls parallel_for) does its chunks alone, with the same result.
+#include <cairn/core/check.h>
+#include <cairn/core/machine.h>
+#include <cairn/core/parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace cairn {
+namespace detail {
+namespace {
+
+class Pool {
+ public:
+  ~Pool() { resize(1); }
+
+  int64_t threads() const { return wanted_.load(std::memory_order_relaxed); }
+  void set_threads(int64_t n) { wanted_.store(n, std::memory_order_relaxed); }
+
+  void run(int64_t n, int64_t grain, RangeFunction f) noexcept {
+    const std::unique_lock turn(turn_, std::try_to_lock);
+    if (!turn.owns_lock() || threads() == 1) {
+      for (int64_t i = 0; i < n; i += grain) f(i, std::min(i + grain, n));
+      return;
+    }
+    resize(threads());
+    Job job{n, grain, f};
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = &job;
+      ++generation_;
+      busy_ = workers_.size();
+    }
+    wake_.notify_all();
+    job.work();
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return busy_ == 0; });
+  }
+
+ private:
+  struct Job {
+    int64_t n, grain;
+    RangeFunction f;
+    std::atomic<int64_t> next{0};
+
+    void work() {
+      for (;;) {
+        const int64_t i = next.fetch_add(grain, std::memory_order_relaxed);
+        if (i >= n) return;
+        f(i, std::min(i + grain, n));
+      }
+    }
+  };
+
+  void resize(int64_t threads) noexcept {
+    const auto count = static_cast<std::size_t>(threads - 1);
+    if (workers_.size() > count) {
+      {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+      }
+      wake_.notify_all();
+      for (std::thread& worker : workers_) worker.join();
+      workers_.clear();
+      stop_ = false;
+    }
+    try {
+      while (workers_.size() < count) {
+        workers_.emplace_back([this, seen = generation_] { serve(seen); });
+      }
+    } catch (const std::exception&) {  // fewer threads than wished: slower, not wrong
+    }
+  }
+
+  void serve(uint64_t seen) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+      if (stop_) return;
+      seen = generation_;
+      Job& job = *job_;
+      lock.unlock();
+      job.work();
+      lock.lock();
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  std::atomic<int64_t> wanted_{std::max<int64_t>(1, std::thread::hardware_concurrency())};
+  std::mutex turn_;  // held by the operation that uses the pool
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_, done_;
+  Job* job_ = nullptr;
+  uint64_t generation_ = 0;
+  std::size_t busy_ = 0;
+  bool stop_ = false;
+};
+
+Pool& pool() {
+  static Pool pool;
+  return pool;
+}
+
+thread_local bool inside_chunk = false;
+
+}  // namespace
+
+void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
+  if (inside_chunk) {
+    for (int64_t i = 0; i < n; i += grain) f(i, std::min(i + grain, n));
+    return;
+  }
+  auto marked = [f](int64_t begin, int64_t end) {
+    inside_chunk = true;
+    f(begin, end);
+    inside_chunk = false;
+  };
+  pool().run(n, grain, RangeFunction(marked));
+}
+
+}  // namespace detail
+
+void set_num_threads(int64_t n) {
+  check(n >= 1, "set_num_threads: {} threads; at least 1 is needed", n);
+  detail::pool().set_threads(n);
+}
+
+int64_t num_threads() { return detail::pool().threads(); }
+
+}  // namespace cairn

@@ -1,0 +1,43 @@
+// The only threads.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace cairn::detail {
+
+/// A borrowed callable f(begin, end).
+class RangeFunction {
+ public:
+  template <class F>
+  explicit RangeFunction(F& f)
+      : object_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* object, int64_t begin, int64_t end) {
+          (*static_cast<F*>(object))(begin, end);
+        }) {}
+  void operator()(int64_t begin, int64_t end) const { call_(object_, begin, end); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, int64_t, int64_t);
+};
+
+void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept;
+
+/// Calls f(begin, end) for [0, n) in chunks of `grain`, on several threads if there are several
+/// chunks. The chunks depend on n and grain alone, never on the number of threads: what f does
+/// with a chunk comes out the same. f must not throw.
+template <class F>
+void parallel_for(int64_t n, int64_t grain, F f) {
+  if (n <= grain) {
+    if (n > 0) f(int64_t{0}, n);
+  } else {
+    run_chunks(n, grain, RangeFunction(f));
+  }
+}
+
+/// Elements a chunk should have to be worth a thread's while.
+inline constexpr int64_t grain_elements = 1 << 15;
+
+}  // namespace cairn::detail
