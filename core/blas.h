@@ -1,0 +1,33 @@
+// Matrix products. blas.cpp is the only file that knows CBLAS.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cairn::blas {
+
+/// A matrix in memory, read with any strides.
+template <class T>
+struct Matrix {
+  T* data;
+  int64_t rows, cols;
+  int64_t row_stride, col_stride;
+};
+
+/// c = a b, or c += a b. Shape: a (n, k), b (k, m), c (n, m) with col_stride 1.
+/// Transposed operands are read in place; what lies dense in neither direction is the caller's to
+/// copy (is_dense). Never throws, never allocates.
+template <class T>
+void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate);
+
+/// Can gemm read it: are its rows or its columns dense?
+template <class T>
+bool is_dense(const Matrix<const T>& x) {
+  return (x.col_stride == 1 && x.row_stride >= x.cols) ||
+         (x.row_stride == 1 && x.col_stride >= x.rows);
+}
+
+std::string description();
+std::string core();
+
+}  // namespace cairn::blas
