@@ -1,0 +1,456 @@
+#include <cairn/core/autograd.h>
+#include <cairn/core/ops/internal.h>
+
+#include <algorithm>
+#include <new>
+#include <unordered_set>
+
+namespace cairn {
+namespace {
+
+thread_local bool grad_enabled = true;
+thread_local detail::Node* current_node = nullptr;  // whose closure is being called
+
+}  // namespace
+
+bool is_grad_enabled() { return grad_enabled; }
+
+GradMode::GradMode(bool enabled) : before_(std::exchange(grad_enabled, enabled)) {}
+GradMode::~GradMode() { grad_enabled = before_; }
+
+// ---- saved tensors ----
+
+Saved save(const Tensor& x) {
+  Saved saved;
+  if (!grad_enabled) return saved;  // record() will not join a graph, so nobody will ask
+  const detail::TensorImpl& impl = x.impl();
+  saved.view_ = impl.view;
+  saved.node_ = impl.node;
+  if (!impl.node && impl.requires_grad()) saved.slot_ = impl.slot;
+  saved.identity_ = &impl;
+  saved.version_ = impl.view.storage->version;
+  return saved;
+}
+
+Tensor Saved::operator()() const {
+  const char* const op = current_node->name();
+  check(version_ == view_.storage->version,
+        "{}: a tensor {} {}that its gradient needs was written to after the forward; write to a "
+        "clone() of it, or after backward()",
+        op, view_.shape, slot_ && !slot_->name.empty() ? "(parameter '" + slot_->name + "') " : "");
+  auto impl = detail::TensorImpl::create(view_);
+  if (grad_enabled) {
+    // An op's own output is known by its identity: holding its node here would be a cycle.
+    const bool own_output = identity_ == current_node->identity;
+    impl->node = own_output ? detail::Ref(current_node) : node_;
+    impl->slot = slot_;
+  }
+  return Tensor(std::move(impl));
+}
+
+// ---- nodes ----
+
+namespace detail {
+
+bool tracks(std::span<const Tensor* const> inputs) {
+  return grad_enabled &&
+         std::any_of(inputs.begin(), inputs.end(), [](auto* x) { return x->requires_grad(); });
+}
+
+// A view remembers the epoch of its storage. If an op in the graph has since been applied in place
+// to the base, the view's values come from there while its node says otherwise.
+static void check_fresh(const char* op, const TensorImpl& impl) {
+  check(impl.epoch == impl.view.storage->epoch || !(impl.node || impl.is_view),
+        "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
+        "take the view again after the in-place op",
+        op, impl.view.shape);
+}
+
+Node* Node::allocate(const char* name, std::span<const Tensor* const> inputs,
+                     std::size_t closure_bytes) {
+  static_assert(sizeof(Node) % alignof(Edge) == 0);
+  for (const Tensor* input : inputs) check_fresh(name, input->impl());
+  const std::size_t bytes = sizeof(Node) + inputs.size() * sizeof(Edge) + closure_bytes;
+  auto* const node = new (detail::allocate(name, bytes)) Node(name, inputs.size(), bytes);
+  auto* edge = reinterpret_cast<Edge*>(node + 1);
+  for (const Tensor* input : inputs) {
+    const TensorImpl& impl = input->impl();
+    new (edge++) Edge{.node = impl.node,
+                      .leaf = !impl.node && impl.requires_grad() ? impl.slot : Ref<GradSlot>(),
+                      .shape = impl.view.shape,
+                      .dtype = impl.view.dtype};
+  }
+  return node;
+}
+
+void Node::spend() noexcept {
+  if (const Behaviour* behaviour = std::exchange(behaviour_, nullptr)) behaviour->destroy(closure());
+}
+
+// Destroying a node may drop the last reference to those it came from, and so on, a million deep.
+// Nodes that die meanwhile are therefore put on a list, and whoever came first works it off.
+void Node::destroy(Node* node) noexcept {
+  thread_local Node* dead = nullptr;
+  thread_local bool working = false;
+  node->next_dead_ = std::exchange(dead, node);
+  if (working) return;
+  working = true;
+  while (dead != nullptr) {
+    Node* const next = std::exchange(dead, dead->next_dead_);
+    next->spend();
+    for (const Edge& edge : next->edges()) edge.~Edge();
+    const std::size_t bytes = next->bytes_;
+    next->~Node();
+    deallocate(next, bytes);
+  }
+  working = false;
+}
+
+Tensor attach(Tensor y, Ref<Node> node) {
+  TensorImpl& impl = y.impl();
+  node->identity = &impl;
+  impl.node = std::move(node);
+  impl.epoch = impl.view.storage->epoch;
+  return y;
+}
+
+}  // namespace detail
+
+// ---- the engine ----
+
+namespace {
+
+using detail::Edge;
+using detail::GradSlot;
+using detail::Node;
+using detail::Ref;
+
+// Says whose closure is being called, for what it has saved.
+class Current {
+ public:
+  explicit Current(Node& node) : outer_(std::exchange(current_node, &node)) {}
+  ~Current() { current_node = outer_; }
+  Current(const Current&) = delete;
+  Current& operator=(const Current&) = delete;
+
+ private:
+  Node* outer_;
+};
+
+// One walk from outputs back to leaves. Everything that can fail happens before commit(), which
+// cannot; until then the leaves' gradients lie in GradSlot::staged.
+class Walk {
+ public:
+  Walk(const char* op, bool retain_graph, bool create_graph)
+      : op_(op), retain_graph_(retain_graph || create_graph), mode_(create_graph) {}
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  // Leaves no trace of the walk; after a failure the graph is spent.
+  ~Walk() {
+    for (Node* node : order_) {
+      if (!finished_ && running_ && !retain_graph_) node->spend();
+      node->arrived = {};
+      node->pending = 0;
+      node->walk = nullptr;
+      node->needed = false;
+    }
+    for (const Staged& staged : staged_) staged.slot->staged = {};
+  }
+
+  void add_root(const Tensor& output, const Tensor& gradient) {
+    check(output.requires_grad(),
+          "{}: the output {} has no graph: nothing it was computed from requires a gradient, or it "
+          "was computed under NoGrad",
+          op_, output.shape());
+    if (!gradient.defined()) {
+      check(output.numel() == 1,
+            "{}: the output {} is not a single value; give a gradient of that shape, or take "
+            "sum() or mean() first",
+            op_, output.shape());
+    } else {
+      check(gradient.shape() == output.shape() && gradient.dtype() == output.dtype(),
+            "{}: the gradient is {} {}, the output {} {}; they must agree", op_, gradient.shape(),
+            gradient.dtype(), output.shape(), output.dtype());
+    }
+    roots_.push_back({output, gradient});
+  }
+
+  // Without targets every leaf is one.
+  void run(std::span<const Tensor> targets) {
+    discover();
+    sort();
+    mark_needed(targets);
+    running_ = true;
+    for (const auto& [output, gradient] : roots_) {
+      const detail::TensorImpl& impl = output.impl();
+      deliver(Edge{impl.node, impl.node ? Ref<GradSlot>() : impl.slot, output.shape(),
+                   output.dtype()},
+              gradient.defined() ? gradient : ones_like(output));
+    }
+    for (Node* node : order_) visit(*node);
+  }
+
+  // The gradient of a target, undefined if none arrived.
+  Tensor result(const Tensor& target) {
+    const detail::TensorImpl& impl = target.impl();
+    if (!impl.node) {
+      const Tensor& g = impl.slot->staged;
+      return g.defined() ? detail::owned(hooked(*impl.slot, g)) : Tensor();
+    }
+    const auto found = std::find_if(kept_.begin(), kept_.end(),
+                                    [&](const auto& kept) { return kept.first == &*impl.node; });
+    return found->second.defined() ? detail::owned(found->second) : Tensor();
+  }
+
+  // Adds what was staged to the .grad of leaves and of tensors that retain theirs.
+  void commit() {
+    std::vector<Tensor> sums;
+    sums.reserve(staged_.size());
+    for (const auto& [slot, hooks_pending] : staged_) {  // may throw: nothing has changed yet
+      Tensor g = std::move(slot->staged);
+      check(slot->owner == nullptr || slot->owner->view.dtype == g.dtype(),
+            "{}: a leaf {} was converted to another dtype after the forward", op_, g.shape());
+      if (hooks_pending) g = hooked(*slot, std::move(g));
+      if (slot->grad.defined() && !accumulates_in_place(slot->grad)) {
+        g = slot->grad + g;
+      } else if (!slot->grad.defined() && !is_grad_enabled()) {
+        g = detail::owned(std::move(g));  // no two leaves may share a gradient's bytes
+      }
+      sums.push_back(std::move(g));
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) {  // cannot throw
+      Tensor& grad = staged_[i].slot->grad;
+      if (grad.defined() && accumulates_in_place(grad)) {
+        detail::accumulate(grad, sums[i]);
+      } else {
+        grad = std::move(sums[i]);
+      }
+    }
+    finish();
+  }
+
+  void finish() { finished_ = true; }
+
+ private:
+  struct Root {
+    Tensor output, gradient;
+  };
+  struct Staged {
+    Ref<GradSlot> slot;
+    bool hooks_pending;  // a leaf's run once, on the sum; an op's output had its own already
+  };
+
+  // As PyTorch does: a handle from grad() sees later sums, unless the sum is to be differentiable.
+  static bool accumulates_in_place(const Tensor& grad) {
+    return !is_grad_enabled() && !detail::overlaps_itself(grad.view_of());
+  }
+
+  // Finds the nodes and counts for each how many gradients it waits for.
+  void discover() {
+    order_.reserve(32);
+    for (const Root& root : roots_) {
+      if (Node* const node = root.output.impl().node.get()) reach(*node);
+    }
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      for (const Edge& edge : order_[i]->edges()) {
+        if (!edge.node) continue;
+        reach(*edge.node);
+        ++edge.node->pending;
+      }
+    }
+  }
+
+  void reach(Node& node) {
+    if (node.walk == this) return;
+    check(node.walk == nullptr, "{}: called from within a backward() over the same graph", op_);
+    check(!node.spent(),
+          "{}: the graph was already spent at '{}' by an earlier backward(); keep it there with "
+          "retain_graph = true",
+          op_, node.name());
+    order_.push_back(&node);
+    node.walk = this;
+  }
+
+  // Puts every node behind all that use its output.
+  void sort() {
+    std::vector<Node*> sorted;
+    sorted.reserve(order_.size());
+    for (Node* node : order_) {
+      if (node->pending == 0) sorted.push_back(node);
+    }
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      for (const Edge& edge : sorted[i]->edges()) {
+        if (edge.node && --edge.node->pending == 0) sorted.push_back(&*edge.node);
+      }
+    }
+    order_ = std::move(sorted);
+  }
+
+  // A node is needed if a target lies beyond it; with no targets all are.
+  void mark_needed(std::span<const Tensor> targets) {
+    selective_ = !targets.empty();
+    for (const Tensor& target : targets) {
+      const detail::TensorImpl& impl = target.impl();
+      if (impl.node) {
+        kept_.emplace_back(&*impl.node, Tensor());
+      } else {
+        leaves_.push_back(impl.slot.get());
+      }
+    }
+    for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
+      const auto edges = (*node)->edges();
+      (*node)->needed = !selective_ || std::any_of(edges.begin(), edges.end(), [&](const Edge& e) {
+        return e.node ? e.node->needed || is_kept(*e.node) : e.leaf && is_target(*e.leaf);
+      });
+    }
+  }
+
+  bool is_target(const GradSlot& leaf) const {
+    return !selective_ || std::find(leaves_.begin(), leaves_.end(), &leaf) != leaves_.end();
+  }
+  bool is_kept(const Node& node) const {
+    return std::any_of(kept_.begin(), kept_.end(), [&](auto& k) { return k.first == &node; });
+  }
+
+  void visit(Node& node) {
+    Tensor dy = std::move(node.arrived);
+    if (!dy.defined()) return;
+    if (node.slot) {
+      dy = hooked(*node.slot, std::move(dy));
+      if (node.slot->retain && !selective_) {
+        staged_.push_back({node.slot, false});
+        node.slot->staged = dy;
+      }
+    }
+    for (auto& [kept, gradient] : kept_) {
+      if (kept == &node) gradient = dy;
+    }
+    if (!node.needed) return;
+
+    const std::span<const Edge> edges = node.edges();
+    constexpr std::size_t few = 4;  // inputs that need no allocation
+    std::array<Tensor, few> inline_gradients;
+    std::vector<Tensor> more(edges.size() > few ? edges.size() : 0);
+    const std::span<Tensor> gradients =
+        more.empty() ? std::span(inline_gradients).first(edges.size()) : std::span(more);
+
+    {
+      const Current current(node);
+      Gradients dx(edges, gradients);
+      node.backward(dy, dx);
+    }
+    if (!retain_graph_) node.spend();
+    dy = {};  // so that a gradient that only passes through is not shared
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      if (edges[i].wanted() && gradients[i].defined()) {
+        deliver(edges[i], std::move(gradients[i]), node.name());
+      }
+    }
+  }
+
+  void deliver(const Edge& edge, Tensor g, const char* from = "backward") {
+    if (!edge.node && !is_target(*edge.leaf)) return;
+    check(g.dtype() == edge.dtype, "{}: its gradient is {}, the input {}", from, g.dtype(),
+          edge.dtype);
+    if (g.shape() != edge.shape) g = detail::sum_to(from, g, edge.shape);
+    Tensor& sum = edge.node ? edge.node->arrived : edge.leaf->staged;
+    if (!sum.defined()) {
+      if (!edge.node) staged_.push_back({edge.leaf, true});
+      sum = std::move(g);
+    } else if (!is_grad_enabled() && detail::is_sole_owner(sum)) {
+      detail::accumulate(sum, g);
+    } else {
+      sum = sum + g;
+    }
+  }
+
+  Tensor hooked(const GradSlot& slot, Tensor g) const {
+    const auto hooks = slot.hooks;  // a hook may remove itself
+    for (const auto& [id, hook] : hooks) {
+      Tensor replacement = hook(g);
+      if (!replacement.defined()) continue;
+      check(replacement.shape() == g.shape() && replacement.dtype() == g.dtype(),
+            "{}: a hook returned a gradient {} {} in place of {} {}; they must agree", op_,
+            replacement.shape(), replacement.dtype(), g.shape(), g.dtype());
+      g = std::move(replacement);
+    }
+    return g;
+  }
+
+  const char* op_;
+  bool retain_graph_;
+  GradMode mode_;  // closures and hooks build a graph of their own only if one is wanted
+  bool running_ = false, finished_ = false;
+  std::vector<Root> roots_;             // hold the graph, whatever a hook lets go
+  std::vector<Node*> order_;            // found; then sorted
+  std::vector<Staged> staged_;
+  bool selective_ = false;              // only these are wanted:
+  std::vector<std::pair<const Node*, Tensor>> kept_;
+  std::vector<const GradSlot*> leaves_;
+};
+
+}  // namespace
+
+std::vector<Edge> detail::leaves_between(const Tensor& output, const Tensor& input) {
+  std::vector<Edge> leaves;
+  std::unordered_set<const void*> seen;
+  std::vector<const Node*> open;
+  const auto reach = [&](const Node* node) {
+    if (node != input.impl().node.get() && seen.insert(node).second) open.push_back(node);
+  };
+  if (const Node* const root = output.impl().node.get()) reach(root);
+  while (!open.empty()) {
+    const Node* const node = open.back();
+    open.pop_back();
+    for (const Edge& edge : node->edges()) {
+      if (edge.node) {
+        reach(edge.node.get());
+      } else if (edge.leaf && edge.leaf.get() != input.impl().slot.get() &&
+                 seen.insert(edge.leaf.get()).second) {
+        leaves.push_back(edge);
+      }
+    }
+  }
+  return leaves;
+}
+
+void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) const {
+  detail::no_bad_alloc("backward", [&] {
+    Walk walk("backward", options.retain_graph, options.create_graph);
+    walk.add_root(*this, gradient);
+    walk.run({});
+    walk.commit();
+  });
+}
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options) {
+  return detail::no_bad_alloc("grad", [&] {
+    check(!outputs.empty() && !inputs.empty(), "grad: {} outputs and {} inputs; give at least one of each",
+          outputs.size(), inputs.size());
+    check(options.grad_outputs.empty() || options.grad_outputs.size() == outputs.size(),
+          "grad: {} grad_outputs for {} outputs; give one each, or none",
+          options.grad_outputs.size(), outputs.size());
+    Walk walk("grad", options.retain_graph, options.create_graph);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      walk.add_root(outputs[i], options.grad_outputs.empty() ? Tensor() : options.grad_outputs[i]);
+    }
+    for (const Tensor& input : inputs) {
+      check(input.requires_grad(), "grad: the input {} does not require a gradient", input.shape());
+    }
+    walk.run(inputs);
+    std::vector<Tensor> results;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      results.push_back(walk.result(inputs[i]));
+      check(results.back().defined() || options.allow_unused,
+            "grad: the outputs do not depend on input {}, {}; set allow_unused = true to get an "
+            "undefined gradient for it",
+            i, inputs[i].shape());
+    }
+    walk.finish();
+    return results;
+  });
+}
+
+}  // namespace cairn

@@ -1,0 +1,352 @@
+// The only iteration over elements. Kernels say what happens to one element (map) or to a run of
+// them (fold, for_each_row); strides, broadcasting and threads are dealt with here.
+#pragma once
+
+#include <cairn/core/ops/internal.h>
+#include <cairn/core/parallel.h>
+
+#include <array>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace cairn::detail {
+
+// ---- one dtype at run time to one type at compile time ----
+
+/// f(T{}) with T the C++ type of `dtype`.
+template <class F>
+decltype(auto) dispatch(DType dtype, F f) {
+  switch (dtype) {
+    case DType::float32: return f(float{});
+    case DType::float64: return f(double{});
+    default: return f(int64_t{});
+  }
+}
+/// The same for what is made for floating tensors only.
+template <class F>
+decltype(auto) dispatch_floating(DType dtype, F f) {
+  return dtype == DType::float64 ? f(double{}) : f(float{});
+}
+
+// ---- element by element ----
+
+/// How N operands of one shape lie in memory, in as few dimensions as will do.
+template <std::size_t N>
+struct Plan {
+  int64_t rank = 0;
+  std::array<int64_t, Shape::max_rank> sizes{};
+  std::array<std::array<int64_t, N>, Shape::max_rank> strides{};
+
+  void add(int64_t size, const std::array<int64_t, N>& stride) {  // outer before inner
+    if (size == 1) return;
+    if (rank > 0 && joins(static_cast<std::size_t>(rank - 1), size, stride)) {
+      sizes[static_cast<std::size_t>(rank - 1)] *= size;
+      strides[static_cast<std::size_t>(rank - 1)] = stride;
+      return;
+    }
+    sizes[static_cast<std::size_t>(rank)] = size;
+    strides[static_cast<std::size_t>(rank)] = stride;
+    ++rank;
+  }
+
+  int64_t count() const {
+    int64_t n = 1;
+    for (int64_t d = 0; d < rank; ++d) n *= sizes[static_cast<std::size_t>(d)];
+    return n;
+  }
+
+  /// Calls run(offsets, n, stride) for the runs of consecutive elements in [begin, end).
+  template <class Run>
+  void visit(int64_t begin, int64_t end, Run run) const {
+    std::array<int64_t, Shape::max_rank> at{};
+    std::array<int64_t, N> offset{};
+    const auto inner = static_cast<std::size_t>(std::max<int64_t>(rank - 1, 0));
+    const int64_t width = rank == 0 ? 1 : sizes[inner];
+    int64_t rest = begin;
+    for (std::size_t d = static_cast<std::size_t>(rank); d-- > 0;) {
+      at[d] = rest % sizes[d];
+      rest /= sizes[d];
+      for (std::size_t k = 0; k < N; ++k) offset[k] += at[d] * strides[d][k];
+    }
+    while (begin < end) {
+      const int64_t n = std::min(width - at[inner], end - begin);
+      run(offset, n, strides[inner]);
+      begin += n;
+      for (std::size_t k = 0; k < N; ++k) offset[k] -= at[inner] * strides[inner][k];
+      at[inner] = 0;
+      for (std::size_t d = inner; d-- > 0;) {  // carry
+        for (std::size_t k = 0; k < N; ++k) offset[k] += strides[d][k];
+        if (++at[d] < sizes[d]) break;
+        for (std::size_t k = 0; k < N; ++k) offset[k] -= at[d] * strides[d][k];
+        at[d] = 0;
+      }
+    }
+  }
+
+ private:
+  bool joins(std::size_t outer, int64_t size, const std::array<int64_t, N>& stride) const {
+    for (std::size_t k = 0; k < N; ++k) {
+      if (strides[outer][k] != stride[k] * size) return false;
+    }
+    return true;
+  }
+};
+
+/// The plan of an output and the inputs that broadcast to it.
+template <class... In>
+Plan<1 + sizeof...(In)> plan_of(const View& out, const In&... in) {
+  const std::array<Strides, 1 + sizeof...(In)> all{
+      out.strides, broadcast_strides(in.shape, in.strides, out.shape)...};
+  Plan<1 + sizeof...(In)> plan;
+  for (int64_t d = 0; d < out.shape.size(); ++d) {
+    std::array<int64_t, 1 + sizeof...(In)> stride{};
+    for (std::size_t k = 0; k < all.size(); ++k) stride[k] = all[k][d];
+    plan.add(out.shape[d], stride);
+  }
+  return plan;
+}
+
+/// One run: out[i] = f(in[i]...). What lies dense is a loop the compiler can vectorise; so is a
+/// dense operand beside one that stands still.
+template <class F, class Out, class... In>
+void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride, Out* out,
+             const In*... in) {
+  const auto strided = [&]<std::size_t... K>(std::index_sequence<K...>) {
+    if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+    } else {
+      for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
+    }
+  };
+  if constexpr (sizeof...(In) == 2) {
+    const auto [a, b] = std::tuple(in...);
+    if (stride == std::array<int64_t, 3>{1, 1, 0}) {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], *b);
+      return;
+    }
+    if (stride == std::array<int64_t, 3>{1, 0, 1}) {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(*a, b[i]);
+      return;
+    }
+  }
+  strided(std::index_sequence_for<In...>{});
+}
+
+/// out = f(in...) element by element; the inputs broadcast to the output.
+template <class Out, class... In, class F>
+void map_into(F f, const View& out, const std::conditional_t<true, View, In>&... in) {
+  if (out.contiguous && ((in.contiguous && in.numel == out.numel) && ...)) {
+    parallel_for(out.numel, grain_elements, [&](int64_t begin, int64_t end) {
+      constexpr std::array<int64_t, 1 + sizeof...(In)> dense = [] {
+        std::array<int64_t, 1 + sizeof...(In)> ones{};
+        ones.fill(1);
+        return ones;
+      }();
+      map_run(f, end - begin, dense, out.as<Out>() + begin, (in.template as<In>() + begin)...);
+    });
+    return;
+  }
+  if (out.numel == 0) return;
+  const auto plan = plan_of(out, in...);
+  parallel_for(out.numel, grain_elements, [&](int64_t begin, int64_t end) {
+    plan.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+      [&]<std::size_t... K>(std::index_sequence<K...>) {
+        map_run(f, n, stride, out.as<Out>() + offset[0],
+                (in.template as<In>() + offset[K + 1])...);
+      }(std::index_sequence_for<In...>{});
+    });
+  });
+}
+
+/// The inputs' common dtype. Throws Error naming both where they differ.
+template <class... X>
+DType common_dtype([[maybe_unused]] const char* op, const Tensor& x, const X&... rest) {
+  (check(rest.dtype() == x.dtype(),
+         "{}: dtypes {} and {} do not mix; convert one, e.g. with .to(x.dtype())", op, x.dtype(),
+         rest.dtype()),
+   ...);
+  return x.dtype();
+}
+
+/// The shape the inputs broadcast to.
+template <class... X>
+Shape common_shape([[maybe_unused]] const char* op, const Tensor& x, const X&... rest) {
+  Shape shape = x.shape();
+  ((shape = broadcast(op, shape, rest.shape())), ...);
+  return shape;
+}
+
+/// A new tensor, f of the inputs; its dtype is that of what f returns.
+template <class F, class... X>
+Tensor map(const char* op, F f, const Tensor& x, const X&... rest) {
+  const DType dtype = common_dtype(op, x, rest...);
+  const Shape shape = common_shape(op, x, rest...);
+  return dispatch(dtype, [&]<class T>(T) {
+    using Out = decltype(f(T{}, (static_cast<void>(rest), T{})...));
+    Tensor y = new_tensor(op, shape, dtype_of<Out>);
+    map_into<Out, T, std::conditional_t<true, T, X>...>(f, y.view_of(), x.view_of(),
+                                                        rest.view_of()...);
+    return y;
+  });
+}
+
+/// The same for what is defined on floating numbers: the result has the inputs' dtype.
+template <class F, class... X>
+Tensor map_floating(const char* op, F f, const Tensor& x, const X&... rest) {
+  const DType dtype = common_dtype(op, x, rest...);
+  check(is_floating(dtype), "{}: int64 tensors have no such operation; use .to(DType::float32)",
+        op);
+  Tensor y = new_tensor(op, common_shape(op, x, rest...), dtype);
+  dispatch_floating(dtype, [&]<class T>(T) {
+    map_into<T, T, std::conditional_t<true, T, X>...>(
+        [&f](auto... v) { return static_cast<T>(f(v...)); }, y.view_of(), x.view_of(),
+        rest.view_of()...);
+  });
+  return y;
+}
+
+/// One formula, read twice: over numbers, in one fused pass; or over tensors, in recorded ops,
+/// when gradients are enabled and the result may itself be differentiated. It is how a backward
+/// closure is both fast and differentiable.
+template <class F, class... X>
+Tensor formula(const char* op, F f, const Tensor& x, const X&... rest) {
+  return is_grad_enabled() ? f(x, rest...) : map_floating(op, f, x, rest...);
+}
+
+// ---- many elements to one ----
+
+/// The dimensions of x that are kept, and those that are folded away.
+struct FoldPlan {
+  Plan<1> kept, folded;
+
+  FoldPlan(const View& x, const std::array<bool, Shape::max_rank>& fold) {
+    for (int64_t d = 0; d < x.shape.size(); ++d) {
+      (fold[static_cast<std::size_t>(d)] ? folded : kept).add(x.shape[d], {x.strides[d]});
+    }
+  }
+};
+
+/// Folds the values begin..end of one output. An accumulator has add(value, index) and
+/// merge(other); dense runs are spread over several, so that additions need not wait in a row.
+template <class T, class Acc>
+Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, const Acc& zero) {
+  constexpr int64_t lanes = 8;
+  Acc total = zero;
+  int64_t index = begin;
+  folded.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+    const T* const run = x + offset[0];
+    int64_t i = 0;
+    if (stride[0] == 1 && n >= 2 * lanes) {
+      std::array<Acc, lanes> lane;
+      lane.fill(zero);
+      for (; i + lanes <= n; i += lanes) {
+        for (std::size_t k = 0; k < lanes; ++k) {
+          const auto j = i + static_cast<int64_t>(k);
+          lane[k].add(run[j], index + j);
+        }
+      }
+      for (const Acc& part : lane) total.merge(part);
+    }
+    for (; i < n; ++i) total.add(run[i * stride[0]], index + i);
+    index += n;
+  });
+  return total;
+}
+
+/// Folds neighbouring outputs together where the folded values lie far apart (a sum over rows),
+/// so that memory is read in order.
+template <class T, class Acc, class Out, class Finish>
+void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t columns, Out* out,
+                  const Acc& zero, const Finish& finish) {
+  constexpr int64_t tile = 64;
+  std::array<Acc, tile> acc;
+  for (int64_t first = 0; first < columns; first += tile) {
+    const auto width = static_cast<std::size_t>(std::min(tile, columns - first));
+    std::fill_n(acc.begin(), width, zero);
+    int64_t index = 0;
+    folded.visit(0, count, [&](const auto& offset, int64_t n, const auto& stride) {
+      for (int64_t i = 0; i < n; ++i, ++index) {
+        const T* const row = x + first + offset[0] + i * stride[0];
+        for (std::size_t k = 0; k < width; ++k) acc[k].add(row[k], index);
+      }
+    });
+    for (std::size_t k = 0; k < width; ++k) out[first + static_cast<int64_t>(k)] = finish(acc[k]);
+  }
+}
+
+/// out[...] = finish(the fold of x over the marked dimensions, starting from `zero`).
+/// Long folds are cut into blocks that depend on the shape alone and are merged in order.
+template <class T, class Acc, class Out, class Finish>
+void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out* out,
+               const Acc& zero, Finish finish) {
+  const FoldPlan plan(x, dims);
+  const int64_t outputs = plan.kept.count(), count = plan.folded.count();
+  constexpr int64_t block = 1 << 16;
+  const int64_t blocks = (count + block - 1) / block;
+  const int64_t inner_step =
+      plan.folded.rank == 0 ? 1 : plan.folded.strides[static_cast<std::size_t>(plan.folded.rank - 1)][0];
+  std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
+
+  const auto one = [&](const T* values) {
+    if (blocks <= 1) return fold_range(values, plan.folded, 0, count, zero);
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        parts[static_cast<std::size_t>(b)] = fold_range(values, plan.folded, b * block,
+                                                        std::min((b + 1) * block, count), zero);
+      }
+    });
+    Acc total = parts.front();
+    for (std::size_t b = 1; b < parts.size(); ++b) total.merge(parts[b]);
+    return total;
+  };
+  const auto some = [&](int64_t begin, int64_t end) {
+    Out* result = out + begin;
+    plan.kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+      const T* const values = x.as<T>() + offset[0];
+      if (stride[0] == 1 && n > 1 && inner_step != 1) {
+        fold_columns(values, plan.folded, count, n, result, zero, finish);
+      } else {
+        for (int64_t i = 0; i < n; ++i) result[i] = finish(one(values + i * stride[0]));
+      }
+      result += n;
+    });
+  };
+  if (blocks > 1) {
+    some(0, outputs);  // the blocks are what runs in parallel
+  } else {
+    parallel_for(outputs, std::max<int64_t>(1, grain_elements / std::max<int64_t>(count, 1)), some);
+  }
+}
+
+/// Calls f(in, in_step, out, out_step, n) for every line of x and y along dimension d.
+template <class T, class F>
+void for_each_row(const View& x, const View& y, int64_t d, F f) {
+  if (x.numel == 0) return;
+  Plan<2> plan;
+  for (int64_t k = 0; k < x.shape.size(); ++k) {
+    if (k != d) plan.add(x.shape[k], {x.strides[k], y.strides[k]});
+  }
+  const int64_t n = x.shape[d], x_step = x.strides[d], y_step = y.strides[d];
+  parallel_for(plan.count(), std::max<int64_t>(1, grain_elements / n), [&](int64_t b, int64_t e) {
+    plan.visit(b, e, [&](const auto& offset, int64_t rows, const auto& stride) {
+      for (int64_t i = 0; i < rows; ++i) {
+        f(x.as<T>() + offset[0] + i * stride[0], x_step, y.as<T>() + offset[1] + i * stride[1],
+          y_step, n);
+      }
+    });
+  });
+}
+
+}  // namespace cairn::detail
+
+namespace cairn {
+
+/// where() over numbers, so that a formula reads the same over numbers and over tensors.
+template <Arithmetic A, Arithmetic B>
+constexpr std::common_type_t<A, B> where(bool condition, A a, B b) {
+  return condition ? static_cast<std::common_type_t<A, B>>(a)
+                   : static_cast<std::common_type_t<A, B>>(b);
+}
+
+}  // namespace cairn

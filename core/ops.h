@@ -1,0 +1,232 @@
+// Every public op. All broadcast like NumPy, take a number wherever a tensor may stand, and are
+// differentiable to any order; mixing dtypes is an Error that names both.
+#pragma once
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/tensor.h>
+
+#include <span>
+#include <vector>
+
+namespace cairn {
+
+// ---- making tensors ----
+
+/// A nested list of numbers: 2.5 is a scalar, {2.5} is [1], {{5}} is [1, 1], {} is [0].
+class CAIRN_API Literal {
+ public:
+  template <Arithmetic T>
+  Literal(T value) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Literal(std::initializer_list<Literal> list) : list_(list), is_list_(true) {}
+
+ private:
+  friend CAIRN_API Tensor tensor(const Literal& values, const TensorOptions& options);
+  Shape shape(int64_t depth = 0) const;
+  template <class T>
+  void copy(T*& to, DType dtype) const;
+
+  Scalar value_ = 0;
+  std::initializer_list<Literal> list_;
+  bool is_list_ = false;
+};
+
+/// tensor({{1, 2}, {3, 4}}). The dtype is float32 unless given, for integers too.
+/// Throws Error for ragged lists and beyond rank 4.
+CAIRN_API Tensor tensor(const Literal& values, const TensorOptions& options = {});
+
+CAIRN_API Tensor empty(const Shape& shape, const TensorOptions& options = {});  ///< values not set
+CAIRN_API Tensor zeros(const Shape& shape, const TensorOptions& options = {});
+CAIRN_API Tensor ones(const Shape& shape, const TensorOptions& options = {});
+CAIRN_API Tensor full(const Shape& shape, Scalar value, const TensorOptions& options = {});
+/// The n x n identity.
+CAIRN_API Tensor eye(int64_t n, const TensorOptions& options = {});
+/// 0, 1, ... end - 1; or begin, begin + step, ... before end. float32 unless given.
+CAIRN_API Tensor arange(Scalar end, const TensorOptions& options = {});
+CAIRN_API Tensor arange(Scalar begin, Scalar end, Scalar step = 1,
+                        const TensorOptions& options = {});
+/// `count` values from begin to end, both included.
+CAIRN_API Tensor linspace(Scalar begin, Scalar end, int64_t count,
+                          const TensorOptions& options = {});
+
+CAIRN_API Tensor empty_like(const Tensor& x);
+CAIRN_API Tensor zeros_like(const Tensor& x);
+CAIRN_API Tensor ones_like(const Tensor& x);
+CAIRN_API Tensor full_like(const Tensor& x, Scalar value);
+
+/// Copies; the dtype is the element's.
+CAIRN_API Tensor from_data(std::span<const float> values, const Shape& shape);
+CAIRN_API Tensor from_data(std::span<const double> values, const Shape& shape);
+CAIRN_API Tensor from_data(std::span<const int64_t> values, const Shape& shape);
+
+namespace detail {
+CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release);
+}
+/// Borrows `data`, dense and row-major; deleter(data) is called when the last tensor that sees it
+/// dies. Without a deleter the caller keeps the memory alive.
+template <Element T>
+Tensor from_blob(T* data, const Shape& shape,
+                 std::type_identity_t<std::function<void(T*)>> deleter = nullptr) {
+  std::function<void()> release;
+  if (deleter) release = [data, deleter = std::move(deleter)] { deleter(data); };
+  return detail::borrow(data, shape, dtype_of<T>, std::move(release));
+}
+
+// ---- arithmetic ----
+
+CAIRN_API Tensor add(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor sub(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor mul(const Tensor& a, const Tensor& b);
+/// True division: int64 by int64 gives float32.
+CAIRN_API Tensor div(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor neg(const Tensor& x);
+CAIRN_API Tensor maximum(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor maximum(const Tensor& a, Scalar b);
+CAIRN_API Tensor maximum(Scalar a, const Tensor& b);
+CAIRN_API Tensor minimum(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor minimum(const Tensor& a, Scalar b);
+CAIRN_API Tensor minimum(Scalar a, const Tensor& b);
+CAIRN_API Tensor pow(const Tensor& x, const Tensor& p);
+CAIRN_API Tensor pow(const Tensor& x, Scalar p);
+CAIRN_API Tensor pow(Scalar x, const Tensor& p);
+
+CAIRN_API Tensor operator+(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator+(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator+(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator-(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator-(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator-(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator*(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator*(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator*(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator/(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator/(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator/(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator-(const Tensor& x);
+
+// ---- comparison: an int64 mask of 0 and 1 ----
+
+CAIRN_API Tensor operator==(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator==(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator==(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator!=(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator!=(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator!=(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator<(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator<(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator<(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator<=(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator<=(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator<=(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator>(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator>(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator>(Scalar a, const Tensor& b);
+CAIRN_API Tensor operator>=(const Tensor& a, const Tensor& b);
+CAIRN_API Tensor operator>=(const Tensor& a, Scalar b);
+CAIRN_API Tensor operator>=(Scalar a, const Tensor& b);
+
+/// a where the int64 mask is not 0, else b.
+CAIRN_API Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
+CAIRN_API Tensor where(const Tensor& mask, const Tensor& a, Scalar b);
+CAIRN_API Tensor where(const Tensor& mask, Scalar a, const Tensor& b);
+
+/// Is |a - b| <= atol + rtol |b| everywhere? NaN is close to nothing. Not differentiable.
+CAIRN_API bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8);
+
+// ---- functions of one element; int64 gives float32 where the result is no integer ----
+
+CAIRN_API Tensor exp(const Tensor& x);
+CAIRN_API Tensor expm1(const Tensor& x);
+CAIRN_API Tensor log(const Tensor& x);
+CAIRN_API Tensor log1p(const Tensor& x);
+CAIRN_API Tensor sqrt(const Tensor& x);
+CAIRN_API Tensor rsqrt(const Tensor& x);  ///< 1 / sqrt(x)
+CAIRN_API Tensor reciprocal(const Tensor& x);
+CAIRN_API Tensor square(const Tensor& x);
+CAIRN_API Tensor abs(const Tensor& x);   ///< gradient sign(x), 0 at 0
+CAIRN_API Tensor sign(const Tensor& x);  ///< -1, 0 or 1; its gradient is 0
+CAIRN_API Tensor sin(const Tensor& x);
+CAIRN_API Tensor cos(const Tensor& x);
+CAIRN_API Tensor tanh(const Tensor& x);
+CAIRN_API Tensor erf(const Tensor& x);
+CAIRN_API Tensor sigmoid(const Tensor& x);   ///< 1 / (1 + exp(-x))
+CAIRN_API Tensor relu(const Tensor& x);      ///< max(x, 0); its gradient at 0 is 0
+CAIRN_API Tensor gelu(const Tensor& x);      ///< x Phi(x), by erf (Hendrycks & Gimpel 2016)
+CAIRN_API Tensor silu(const Tensor& x);      ///< x sigmoid(x)
+CAIRN_API Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)), x itself above 20
+/// x between low and high; the gradient passes where low <= x <= high.
+CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
+
+// ---- reduction; negative dimensions count from the end ----
+
+CAIRN_API Tensor sum(const Tensor& x);
+CAIRN_API Tensor sum(const Tensor& x, const Dims& dims, bool keepdim = false);
+/// Of floating tensors; the mean of no values is NaN.
+CAIRN_API Tensor mean(const Tensor& x);
+CAIRN_API Tensor mean(const Tensor& x, const Dims& dims, bool keepdim = false);
+/// Sum of squared deviations / (count - correction).
+CAIRN_API Tensor var(const Tensor& x, const VarOptions& options = {});
+CAIRN_API Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options = {});
+/// The gradient is shared evenly among equal extremes. NaN wins. Throws Error for no values.
+CAIRN_API Tensor amax(const Tensor& x, const Dims& dims, bool keepdim = false);
+CAIRN_API Tensor amin(const Tensor& x, const Dims& dims, bool keepdim = false);
+/// The int64 index of the first largest value along d.
+CAIRN_API Tensor argmax(const Tensor& x, int64_t d, bool keepdim = false);
+/// log(sum(exp(x))) without overflow.
+CAIRN_API Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
+CAIRN_API Tensor softmax(const Tensor& x, int64_t d);
+CAIRN_API Tensor log_softmax(const Tensor& x, int64_t d);
+
+// ---- linear algebra ----
+
+/// (n, k) x (k, m) -> (n, m). A vector stands for a row on the left, a column on the right.
+/// More dimensions are batches, and broadcast.
+CAIRN_API Tensor matmul(const Tensor& a, const Tensor& b);
+/// y = x Wᵀ + b. Shape: x (*, in), weight (out, in), bias (out) or undefined -> y (*, out).
+CAIRN_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+// ---- joining and picking ----
+
+CAIRN_API Tensor cat(const std::vector<Tensor>& parts, int64_t d = 0);
+CAIRN_API Tensor stack(const std::vector<Tensor>& parts, int64_t d = 0);
+/// The slices of x along d at the positions in `index` (int64, rank 1).
+CAIRN_API Tensor index_select(const Tensor& x, int64_t d, const Tensor& index);
+/// y[i][j] = x[index[i][j]][j] for d = 0, and so on. index (int64) has x's rank and is no larger
+/// than x except along d.
+CAIRN_API Tensor gather(const Tensor& x, int64_t d, const Tensor& index);
+/// int64 labels in [0, n) -> int64 (*, n), 1 at the label. Convert with .to() for a loss.
+CAIRN_API Tensor one_hot(const Tensor& labels, int64_t n);
+
+// ---- losses and normalisation ----
+
+enum class Reduction : unsigned char { mean, sum, none };
+
+struct MSELossOptions {
+  Reduction reduction = Reduction::mean;
+  bool broadcast = false;  ///< allow shapes that differ
+};
+/// The mean (sum, or each) of (x - target)². Throws Error if the shapes differ, unless
+/// `broadcast` allows it. The mean of no values is NaN.
+CAIRN_API Tensor mse_loss(const Tensor& x, const Tensor& target,
+                          const MSELossOptions& options = {});
+
+/// The mean of -log softmax(logits)[label]. Shape: logits (N, C), labels (N) int64 -> scalar.
+CAIRN_API Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+
+struct BatchNormFunctionOptions {
+  bool training = false;
+  double momentum = 0.1;  ///< the weight of the new batch in the running tensors
+  double eps = 1e-5;
+};
+/// Normalises each channel over batch and positions.
+///   y = (x - mean) / sqrt(var + eps) * weight + bias
+/// Shape: x (N, C, *) -> y (N, C, *); the other tensors (C) or undefined.
+/// In training mean and var are the batch's, and running_mean and running_var, if defined, move
+/// towards them by `momentum`; else they are the running tensors.
+/// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var.
+/// Throws Error if C differs, or in training with one value per channel; then nothing has moved.
+/// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.functional.batch_norm.
+CAIRN_API Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var,
+                            const Tensor& weight = {}, const Tensor& bias = {},
+                            const BatchNormFunctionOptions& options = {});
+
+}  // namespace cairn

@@ -1,0 +1,49 @@
+// What the ops share and users do not see: making, writing and owning tensors.
+#pragma once
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/ops.h>
+
+namespace cairn::detail {
+
+/// A tensor whose values are not set. `op` is named if there is no memory for it.
+Tensor new_tensor(const char* op, const Shape& shape, DType dtype);
+
+/// Other dimensions of x's values; `offset` counts elements from x's first. Not recorded.
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset = 0);
+
+/// A number as a tensor of x's dtype. Throws Error for a fraction beside int64.
+Tensor like(const char* op, Scalar value, const Tensor& x);
+
+/// x, or x as float32 if it is int64: what exp() and its kind start from.
+Tensor floating(const Tensor& x);
+
+/// Throws Error unless x is floating.
+void check_floating(const char* op, const Tensor& x);
+
+/// The sum over the dimensions in which `shape` was broadcast to x's.
+Tensor sum_to(const char* op, const Tensor& x, const Shape& shape);
+
+// ---- writing ----
+
+/// Does an element stand for several (an expanded tensor)?
+bool overlaps_itself(const View& view);
+
+/// Checks that x may be written in place, with values that are `tracked` or not.
+void check_writable(const char* op, const Tensor& x, bool tracked = false);
+
+/// x's values become y's, broadcast and converted; counts as a write. Checks nothing, cannot fail.
+void write_values(const Tensor& x, const View& y) noexcept;
+
+/// x += y for equal shapes and dtypes; counts as a write. Checks nothing, cannot fail.
+void accumulate(const Tensor& x, const Tensor& y) noexcept;
+
+// ---- owning ----
+
+/// Is this handle the only one, and the values its own from first to last?
+bool is_sole_owner(const Tensor& x);
+
+/// x if nobody else can see its values, else a copy.
+Tensor owned(Tensor x);
+
+}  // namespace cairn::detail

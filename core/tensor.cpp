@@ -1,0 +1,195 @@
+#include <cairn/core/autograd.h>
+#include <cairn/core/ops/internal.h>
+#include <cairn/core/tensor.h>
+
+#include <atomic>
+#include <new>
+
+namespace cairn {
+namespace detail {
+
+TensorImpl::TensorImpl(View v) : view(std::move(v)), epoch(view.storage->epoch) {}
+
+TensorImpl::~TensorImpl() {
+  // Nobody can ask for this gradient any more. Under create_graph it may hold the graph that holds
+  // the slot, so it has to be let go here.
+  if (slot && slot->owner == this) {
+    slot->owner = nullptr;
+    slot->grad = {};
+  }
+}
+
+Ref<TensorImpl> TensorImpl::create(View view) {
+  return Ref(new (allocate("tensor", sizeof(TensorImpl))) TensorImpl(std::move(view)));
+}
+
+void TensorImpl::destroy(TensorImpl* impl) noexcept {
+  impl->~TensorImpl();
+  deallocate(impl, sizeof(TensorImpl));
+}
+
+bool TensorImpl::requires_grad() const { return node || (slot && slot->requires_grad); }
+
+Tensor new_tensor(const char* op, const Shape& shape, DType dtype) {
+  const int64_t numel = shape.numel();
+  int64_t bytes = 0;
+  check(!__builtin_mul_overflow(numel, element_size(dtype), &bytes),
+        "{}: {} {} takes more than 2^63 bytes", op, shape, dtype);
+  View view{.storage = Storage::allocate(op, static_cast<std::size_t>(bytes)),
+            .data = nullptr,
+            .shape = shape,
+            .strides = contiguous_strides(shape),
+            .numel = numel,
+            .dtype = dtype,
+            .contiguous = true};
+  view.data = view.storage->data();
+  return Tensor(TensorImpl::create(std::move(view)));
+}
+
+Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
+  View view = x.view_of();
+  view.shape = shape;
+  view.strides = strides;
+  view.numel = shape.numel();
+  view.contiguous = cairn::is_contiguous(shape, strides);
+  if (view.numel > 0) view.data += offset * element_size(view.dtype);
+  const TensorImpl& base = x.impl();
+  auto impl = TensorImpl::create(std::move(view));
+  impl->epoch = base.epoch;
+  impl->is_view = true;
+  impl->views_tracked = base.requires_grad() || base.views_tracked;
+  return Tensor(std::move(impl));
+}
+
+bool overlaps_itself(const View& view) {
+  for (int64_t d = 0; d < view.shape.size(); ++d) {
+    if (view.strides[d] == 0 && view.shape[d] > 1) return true;
+  }
+  return false;
+}
+
+bool is_sole_owner(const Tensor& x) {
+  return x.handle().is_sole() && x.view_of().storage.is_sole() && !overlaps_itself(x.view_of());
+}
+
+Tensor owned(Tensor x) {
+  return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone();
+}
+
+static GradSlot& slot_of(TensorImpl& impl) {
+  if (!impl.slot) {
+    impl.slot = Ref(new GradSlot);
+    impl.slot->owner = &impl;
+    if (impl.node) impl.node->slot = impl.slot;
+  }
+  return *impl.slot;
+}
+
+}  // namespace detail
+
+void Tensor::fail_undefined() {
+  throw Error("tensor: it is undefined (default-constructed or moved from)");
+}
+
+// ---- reading ----
+
+int64_t Tensor::size(int64_t d) const { return shape()[wrap_dim("size", d, dim())]; }
+
+Scalar Tensor::value(const char* op, const Dims& index) const {
+  const detail::View& view = view_of();
+  int64_t offset = 0;
+  if (!index.empty() || numel() != 1) {
+    check(index.size() == dim(), "{}: {} needs one index for each dimension, got {}", op, shape(),
+          index);
+    for (int64_t d = 0; d < dim(); ++d) {
+      const int64_t i = index[d] < 0 ? index[d] + shape()[d] : index[d];
+      check(i >= 0 && i < shape()[d], "{}: index {} is out of range for {}", op, index, shape());
+      offset += i * view.strides[d];
+    }
+  }
+  switch (view.dtype) {
+    case DType::float32: return view.as<const float>()[offset];
+    case DType::float64: return view.as<const double>()[offset];
+    default: return view.as<const int64_t>()[offset];
+  }
+}
+
+const void* Tensor::typed_data(const char* op, DType wanted) const {
+  check(dtype() == wanted, "{}: the tensor is {}, not {}; convert it with .to()", op, dtype(),
+        wanted);
+  return view_of().data;
+}
+
+void Tensor::count_raw_write(DType wanted) {
+  typed_data("mutable_data", wanted);
+  detail::check_writable("mutable_data", *this);
+  check(!is_grad_enabled() || !requires_grad(),
+        "mutable_data: {} is in a graph, which cannot see what is written; use NoGrad", shape());
+  ++view_of().storage->version;
+}
+
+// ---- gradients ----
+
+Tensor& Tensor::requires_grad_(bool wanted) {
+  detail::TensorImpl& state = impl();
+  check(wanted || !state.node,
+        "requires_grad_: {} was computed from tensors that require a gradient; use detach()",
+        shape());
+  if (state.node || wanted == state.requires_grad()) return *this;
+  check(!wanted || is_floating(dtype()),
+        "requires_grad_: {} cannot take a gradient, only float32 and float64 can", dtype());
+  check(!wanted || !state.view.storage->guarded,
+        "requires_grad_: a buffer {} is never trained by gradient; make it a Parameter", shape());
+  detail::no_bad_alloc("requires_grad_", [&] { detail::slot_of(state).requires_grad = wanted; });
+  return *this;
+}
+
+Tensor Tensor::grad() const { return impl().slot ? impl().slot->grad : Tensor(); }
+
+void Tensor::set_grad(const Tensor& g) {
+  if (!g.defined()) {
+    if (impl().slot) impl().slot->grad = {};
+    return;
+  }
+  check(g.shape() == shape() && g.dtype() == dtype(),
+        "set_grad: the gradient is {} {}, the tensor {} {}; they must agree", g.shape(), g.dtype(),
+        shape(), dtype());
+  check(is_floating(dtype()), "set_grad: {} cannot take a gradient", dtype());
+  detail::no_bad_alloc("set_grad", [&] { detail::slot_of(impl()).grad = g; });
+}
+
+Tensor Tensor::detach() const {
+  auto state = detail::TensorImpl::create(view_of());
+  state->epoch = impl().epoch;
+  return Tensor(std::move(state));
+}
+
+Tensor& Tensor::retain_grad() {
+  check(requires_grad(), "retain_grad: {} does not require a gradient", shape());
+  detail::no_bad_alloc("retain_grad", [&] { detail::slot_of(impl()).retain = true; });
+  return *this;
+}
+
+HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
+  check(requires_grad(), "register_hook: {} does not require a gradient", shape());
+  return detail::no_bad_alloc("register_hook", [&] {
+    static std::atomic<uint64_t> last_id{0};
+    const uint64_t id = ++last_id;
+    detail::slot_of(impl()).hooks.emplace_back(id, std::move(f));
+    return HookHandle(impl().slot, id);
+  });
+}
+
+HookHandle::HookHandle(detail::Ref<detail::GradSlot> slot, uint64_t id)
+    : slot_(std::move(slot)), id_(id) {}
+HookHandle::HookHandle(const HookHandle&) = default;
+HookHandle& HookHandle::operator=(const HookHandle&) = default;
+HookHandle::~HookHandle() = default;
+
+void HookHandle::remove() {
+  if (!slot_) return;
+  std::erase_if(slot_->hooks, [this](const auto& hook) { return hook.first == id_; });
+  slot_ = {};
+}
+
+}  // namespace cairn
