@@ -1,0 +1,163 @@
+// Tensors from nothing, from numbers and from the user's memory.
+#include <cairn/core/loops.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace cairn {
+
+using detail::dispatch;
+using detail::new_tensor;
+
+namespace {
+
+Tensor with_grad(Tensor x, const TensorOptions& options) {
+  if (options.requires_grad) x.requires_grad_(true);
+  return x;
+}
+
+// values[i] = f(i), converted.
+template <class F>
+Tensor generate(const char* op, int64_t count, const TensorOptions& options, F f) {
+  Tensor x = new_tensor(op, {count}, options.dtype);
+  dispatch(options.dtype, [&]<class T>(T) {
+    T* const values = x.view_of().as<T>();
+    for (int64_t i = 0; i < count; ++i) values[i] = convert<T>(f(i));
+  });
+  return with_grad(x, options);
+}
+
+template <class T>
+Tensor copy_of(std::span<const T> values, const Shape& shape) {
+  check(static_cast<int64_t>(values.size()) == shape.numel(),
+        "from_data: {} values for the shape {}, which has {}", values.size(), shape,
+        shape.numel());
+  Tensor x = new_tensor("from_data", shape, dtype_of<T>);
+  if (!values.empty()) std::memcpy(x.view_of().data, values.data(), values.size_bytes());
+  return x;
+}
+
+}  // namespace
+
+Shape Literal::shape(int64_t depth) const {
+  if (!is_list_) return {};
+  check(depth < 4, "tensor: lists nest at most 4 deep; use from_data() and reshape()");
+  Shape shape = list_.size() == 0 ? Shape{} : list_.begin()->shape(depth + 1);
+  for (const Literal& item : list_) {
+    const Shape other = item.shape(depth + 1);
+    check(other == shape, "tensor: ragged list: an item of shape {} beside one of shape {}", other,
+          shape);
+  }
+  shape.insert(0, static_cast<int64_t>(list_.size()));
+  return shape;
+}
+
+template <class T>
+void Literal::copy(T*& to, DType dtype) const {
+  if (is_list_) {
+    for (const Literal& item : list_) item.copy(to, dtype);
+    return;
+  }
+  check(is_floating(dtype) || value_.is_whole(), "tensor: {} is no int64", value_.to<double>());
+  *to++ = value_.to<T>();
+}
+
+Tensor tensor(const Literal& values, const TensorOptions& options) {
+  Tensor x = new_tensor("tensor", values.shape(), options.dtype);
+  dispatch(options.dtype, [&]<class T>(T) {
+    T* to = x.view_of().as<T>();
+    values.copy(to, options.dtype);
+  });
+  return with_grad(x, options);
+}
+
+Tensor empty(const Shape& shape, const TensorOptions& options) {
+  return with_grad(new_tensor("empty", shape, options.dtype), options);
+}
+
+Tensor full(const Shape& shape, Scalar value, const TensorOptions& options) {
+  check(is_floating(options.dtype) || value.is_whole(), "full: {} is no int64",
+        value.to<double>());
+  Tensor x = new_tensor("full", shape, options.dtype);
+  dispatch(options.dtype, [&]<class T>(T) {
+    std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>());
+  });
+  return with_grad(x, options);
+}
+
+Tensor zeros(const Shape& shape, const TensorOptions& options) { return full(shape, 0, options); }
+Tensor ones(const Shape& shape, const TensorOptions& options) { return full(shape, 1, options); }
+
+Tensor eye(int64_t n, const TensorOptions& options) {
+  Tensor x = zeros({n, n}, {.dtype = options.dtype});
+  detail::make_view(x, {n}, {n + 1}).fill_(1);
+  return with_grad(x, options);
+}
+
+Tensor arange(Scalar end, const TensorOptions& options) { return arange(0, end, 1, options); }
+
+Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options) {
+  const auto a = begin.to<double>(), b = end.to<double>(), s = step.to<double>();
+  check(std::isfinite(a) && std::isfinite(b) && std::isfinite(s) && s != 0 && (b - a) * s >= 0,
+        "arange: from {} to {} in steps of {} leads nowhere", a, b, s);
+  return generate("arange", convert<int64_t>(std::ceil((b - a) / s)), options,
+                  [=](int64_t i) { return a + static_cast<double>(i) * s; });
+}
+
+Tensor linspace(Scalar begin, Scalar end, int64_t count, const TensorOptions& options) {
+  check(count >= 0, "linspace: {} values", count);
+  const auto a = begin.to<double>(), b = end.to<double>();
+  const double step = count > 1 ? (b - a) / static_cast<double>(count - 1) : 0;
+  return generate("linspace", count, options, [=](int64_t i) {  // from the nearer end: both exact
+    return i < count / 2 || count == 1 ? a + step * static_cast<double>(i)
+                                       : b - step * static_cast<double>(count - 1 - i);
+  });
+}
+
+Tensor empty_like(const Tensor& x) { return new_tensor("empty_like", x.shape(), x.dtype()); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
+Tensor full_like(const Tensor& x, Scalar value) {
+  return full(x.shape(), value, {.dtype = x.dtype()});
+}
+
+Tensor from_data(std::span<const float> values, const Shape& shape) {
+  return copy_of(values, shape);
+}
+Tensor from_data(std::span<const double> values, const Shape& shape) {
+  return copy_of(values, shape);
+}
+Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
+  return copy_of(values, shape);
+}
+
+Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release) {
+  const int64_t numel = shape.numel();
+  check(data != nullptr || numel == 0, "from_blob: null pointer for the shape {}", shape);
+  return no_bad_alloc("from_blob", [&] {
+    View view{.storage = Storage::borrow(data, std::move(release)),
+              .data = static_cast<std::byte*>(data),
+              .shape = shape,
+              .strides = contiguous_strides(shape),
+              .numel = numel,
+              .dtype = dtype,
+              .contiguous = true};
+    return Tensor(TensorImpl::create(std::move(view)));
+  });
+}
+
+Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
+  check(is_floating(x.dtype()) || value.is_whole(),
+        "{}: {} beside an int64 tensor; convert the tensor with .to(DType::float32)", op,
+        value.to<double>());
+  Tensor y = new_tensor(op, {}, x.dtype());
+  dispatch(x.dtype(), [&]<class T>(T) { *y.view_of().as<T>() = value.to<T>(); });
+  return y;
+}
+
+void detail::check_floating(const char* op, const Tensor& x) {
+  check(is_floating(x.dtype()), "{}: of int64 {} is not defined; use .to(DType::float32) first",
+        op, x.shape());
+}
+
+}  // namespace cairn

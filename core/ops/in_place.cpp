@@ -1,0 +1,170 @@
+// Writing. Every write comes through check_writable() and moves the storage's version.
+//
+// In a graph an in-place op is its out-of-place twin, whose value is then written over the tensor
+// and whose node becomes the tensor's: the gradients are written once. Tensors saved before keep
+// the node they had.
+#include <cairn/core/loops.h>
+
+namespace cairn {
+
+using detail::map_into;
+using detail::View;
+
+namespace detail {
+
+void check_writable(const char* op, const Tensor& x, bool tracked) {
+  const TensorImpl& impl = x.impl();
+  check(!impl.view.storage->guarded,
+        "{}: {} is a module's buffer, which is written by its layer, by copy_() on the buffer and "
+        "by loading",
+        op, impl.view.shape);
+  check(!overlaps_itself(impl.view),
+        "{}: {} is expanded: one value stands for several elements; write to a clone()", op,
+        impl.view.shape);
+  if (!is_grad_enabled()) return;
+  check(impl.node || !impl.requires_grad(),
+        "{}: a leaf {} that requires a gradient is written in place; use NoGrad", op,
+        impl.view.shape);
+  check(!impl.is_view || !(tracked || impl.views_tracked || impl.requires_grad()),
+        "{}: {} is a view of a tensor in a graph; apply the op to the whole tensor, to a clone(), "
+        "or use NoGrad",
+        op, impl.view.shape);
+}
+
+void write_values(const Tensor& x, const View& y) noexcept {
+  const View& view = x.view_of();
+  dispatch(view.dtype, [&]<class To>(To) {
+    dispatch(y.dtype, [&]<class From>(From) {
+      map_into<To, From>([](From v) { return convert<To>(v); }, view, y);
+    });
+  });
+  ++view.storage->version;
+}
+
+void accumulate(const Tensor& x, const Tensor& y) noexcept {
+  const View& view = x.view_of();
+  dispatch_floating(view.dtype, [&]<class T>(T) {
+    map_into<T, T, T>([](T a, T b) { return a + b; }, view, view, y.view_of());
+  });
+  ++view.storage->version;
+}
+
+}  // namespace detail
+
+namespace {
+
+// x becomes y: its value, and its node if it has one.
+void become(Tensor& x, const Tensor& y) {
+  detail::write_values(x, y.view_of());
+  detail::TensorImpl& impl = x.impl();
+  if (!y.impl().node) return;
+  impl.node = y.impl().node;
+  impl.epoch = ++impl.view.storage->epoch;
+  if (!impl.slot) return;
+  // The hooks stay with the value they were registered for; a retained gradient is the new one's.
+  const bool retain = std::exchange(impl.slot->retain, false);
+  impl.slot = {};
+  if (retain) x.retain_grad();
+}
+
+// x's value as it is now, in x's place in the graph.
+Tensor snapshot(const Tensor& x) {
+  Tensor copy = x.detach().clone();
+  copy.impl().node = x.impl().node;
+  copy.impl().slot = x.impl().slot;
+  return copy;
+}
+
+void check_fits(const char* op, const Tensor& x, const Tensor& y) {
+  check(broadcast(op, x.shape(), y.shape()) == x.shape(),
+        "{}: {} does not broadcast to {}, the shape that is written", op, y.shape(), x.shape());
+}
+
+bool same_view(const View& a, const View& b) {
+  return a.data == b.data && a.shape == b.shape && a.strides == b.strides;
+}
+
+// x = f(x, y) in place; `twin` is the recorded op.
+template <class F>
+Tensor& in_place(const char* op, Tensor& x, const Tensor& y, F f,
+                 Tensor (*twin)(const Tensor&, const Tensor&)) {
+  const DType dtype = detail::common_dtype(op, x, y);
+  check_fits(op, x, y);
+  detail::check_writable(op, x, y.requires_grad());
+  if (is_grad_enabled() && (x.requires_grad() || y.requires_grad())) {
+    // y's gradient may need the old value of x, which is about to be overwritten.
+    become(x, twin(y.requires_grad() ? snapshot(x) : x, y));
+    return x;
+  }
+  const View& view = x.view_of();
+  const bool shared = y.view_of().storage.get() == view.storage.get();
+  const Tensor operand = shared && !same_view(view, y.view_of()) ? y.clone() : y;
+  detail::dispatch(dtype, [&]<class T>(T) {
+    map_into<T, T, T>([f](T a, T b) { return static_cast<T>(f(a, b)); }, view, view,
+                      operand.view_of());
+  });
+  ++view.storage->version;
+  return x;
+}
+
+// Over unsigned numbers for integers, which wrap.
+template <class F>
+auto wrapping(F f) {
+  return [f]<class T>(T a, T b) {
+    if constexpr (std::integral<T>) {
+      return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+    } else {
+      return f(a, b);
+    }
+  };
+}
+
+}  // namespace
+
+Tensor& Tensor::add_(const Tensor& y) {
+  return in_place("add_", *this, y, wrapping(std::plus<>()), add);
+}
+Tensor& Tensor::sub_(const Tensor& y) {
+  return in_place("sub_", *this, y, wrapping(std::minus<>()), sub);
+}
+Tensor& Tensor::mul_(const Tensor& y) {
+  return in_place("mul_", *this, y, wrapping(std::multiplies<>()), mul);
+}
+Tensor& Tensor::div_(const Tensor& y) {
+  check(dtype() != DType::int64,
+        "div_: int64 cannot hold a true quotient; use x / y, which gives float32");
+  auto quotient = []<class T>(T a, T b) {
+    if constexpr (std::floating_point<T>) return a / b;
+    return a;  // int64 does not get here
+  };
+  return in_place("div_", *this, y, quotient, div);
+}
+Tensor& Tensor::add_(Scalar y) { return add_(detail::like("add_", y, *this)); }
+Tensor& Tensor::sub_(Scalar y) { return sub_(detail::like("sub_", y, *this)); }
+Tensor& Tensor::mul_(Scalar y) { return mul_(detail::like("mul_", y, *this)); }
+Tensor& Tensor::div_(Scalar y) { return div_(detail::like("div_", y, *this)); }
+
+Tensor& Tensor::clamp_(Scalar low, Scalar high) {
+  detail::check_writable("clamp_", *this);
+  become(*this, cairn::clamp(*this, low, high));
+  return *this;
+}
+
+Tensor& Tensor::copy_(const Tensor& y) {
+  check_fits("copy_", *this, y);
+  detail::check_writable("copy_", *this, y.requires_grad());
+  const bool shared = y.view_of().storage.get() == view_of().storage.get();
+  if (!is_grad_enabled() || !(requires_grad() || y.requires_grad())) {
+    detail::write_values(*this, (shared ? y.clone() : y).view_of());
+    return *this;
+  }
+  const Tensor value = y.to(dtype()).expand(shape()).clone();
+  become(*this, record("copy_", value.detach(),
+                       wrt(*this, [](const Tensor& dy) { return zeros_like(dy); }),
+                       wrt(value, [](const Tensor& dy) { return dy; })));
+  return *this;
+}
+
+Tensor& Tensor::fill_(Scalar value) { return copy_(detail::like("fill_", value, *this)); }
+
+}  // namespace cairn
