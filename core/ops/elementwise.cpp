@@ -1,0 +1,377 @@
+// Functions of one element and of two: the value on one line, the gradient on the next.
+#include <cairn/core/loops.h>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace cairn {
+
+// So that a formula may be over numbers or over tensors.
+using std::abs, std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin,
+    std::sqrt, std::tanh;
+
+using detail::floating;
+using detail::formula;
+using detail::like;
+using detail::map;
+using detail::map_floating;
+
+namespace {
+
+// y = f(x), and its gradient as a formula of dy and x.
+template <class G>
+Tensor by_input(const char* op, const Tensor& x, Tensor y, G gradient) {
+  return record(op, std::move(y), wrt(x, [op, gradient, x = save(x)](const Tensor& dy) {
+                  return formula(op, gradient, dy, x());
+                }));
+}
+
+// y = f(x), and its gradient as a formula of dy and y: x need not be kept.
+template <class G>
+Tensor by_output(const char* op, const Tensor& x, const Tensor& y, G gradient) {
+  return record(op, y, wrt(x, [op, gradient, y = save(y)](const Tensor& dy) {
+                  return formula(op, gradient, dy, y());
+                }));
+}
+
+// The two for what is defined on floating numbers; int64 is converted first.
+template <class F, class G>
+Tensor unary(const char* op, const Tensor& input, F f, G gradient) {
+  const Tensor x = floating(input);
+  return by_input(op, x, map_floating(op, f, x), gradient);
+}
+template <class F, class G>
+Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
+  const Tensor x = floating(input);
+  return by_output(op, x, map_floating(op, f, x), gradient);
+}
+
+// Integers wrap, as PyTorch's do; in C++ that takes unsigned arithmetic.
+template <class T, class F>
+T wrapping(T a, T b, F f) {
+  if constexpr (std::integral<T>) {
+    return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+
+constexpr auto plus = [](auto a, auto b) { return wrapping(a, b, std::plus<>()); };
+constexpr auto minus = [](auto a, auto b) { return wrapping(a, b, std::minus<>()); };
+constexpr auto times = [](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); };
+
+template <class T>
+bool is_nan(T v) {
+  return v != v;
+}
+
+}  // namespace
+
+// ---- of two ----
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  Tensor y = map("add", plus, a, b);
+  auto pass = [](const Tensor& dy) { return dy; };
+  return record("add", y, wrt(a, pass), wrt(b, pass));
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  Tensor y = map("sub", minus, a, b);
+  return record("sub", y, wrt(a, [](const Tensor& dy) { return dy; }),
+                wrt(b, [](const Tensor& dy) { return -dy; }));
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  Tensor y = map("mul", times, a, b);
+  return record("mul", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy * b(); }),
+                wrt(b, [a = save(a)](const Tensor& dy) { return dy * a(); }));
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  detail::common_dtype("div", a, b);
+  if (a.dtype() == DType::int64) return div(floating(a), floating(b));
+  Tensor y = map_floating("div", [](auto u, auto v) { return u / v; }, a, b);
+  return record("div", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy / b(); }),
+                wrt(b, [a = save(a), b = save(b)](const Tensor& dy) {  // d(a/b)/db = -a/b²
+                  return formula(
+                      "div", [](auto g, auto u, auto v) { return -g * (u / v) / v; }, dy, a(), b());
+                }));
+}
+
+Tensor neg(const Tensor& x) {
+  Tensor y = map("neg", [](auto v) { return times(v, static_cast<decltype(v)>(-1)); }, x);
+  return record("neg", y, wrt(x, [](const Tensor& dy) { return -dy; }));
+}
+
+namespace {
+
+// The larger or smaller of two, where `first` says that a is it; equals share the gradient.
+template <class First>
+Tensor extreme(const char* op, const Tensor& a, const Tensor& b, First first) {
+  Tensor y = map(
+      op, [first](auto u, auto v) { return is_nan(u) || (!is_nan(v) && first(u, v)) ? u : v; }, a,
+      b);
+  auto share = [op, first](const Tensor& dy, const Tensor& mine, const Tensor& other) {
+    return formula(
+        op,
+        [first](auto g, auto m, auto o) {
+          return where(m == o, g * 0.5, where(first(o, m), 0, g));
+        },
+        dy, mine, other);
+  };
+  return record(
+      op, y,
+      wrt(a, [=, a = save(a), b = save(b)](const Tensor& dy) { return share(dy, a(), b()); }),
+      wrt(b, [=, a = save(a), b = save(b)](const Tensor& dy) { return share(dy, b(), a()); }));
+}
+
+}  // namespace
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return extreme("maximum", a, b, [](auto u, auto v) { return u > v; });
+}
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return extreme("minimum", a, b, [](auto u, auto v) { return u < v; });
+}
+
+namespace {
+
+// x to an integral power by squaring; wraps.
+int64_t int_pow(int64_t x, int64_t p) {
+  int64_t y = 1;
+  for (; p > 0; p /= 2, x = times(x, x)) {
+    if (p % 2 == 1) y = times(y, x);
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor pow(const Tensor& x, const Tensor& p) {
+  if (detail::common_dtype("pow", x, p) == DType::int64) {
+    check(p.numel() == 0 || p.flatten().amin({0}).item<int64_t>() >= 0,
+          "pow: int64 to a negative power; use .to(DType::float32)");
+    return map("pow", [](auto a, auto b) { return int_pow(int64_t(a), int64_t(b)); }, x, p);
+  }
+  Tensor y = map_floating("pow", [](auto a, auto b) { return pow(a, b); }, x, p);
+  return record("pow", y, wrt(x, [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹
+                  return formula(
+                      "pow",
+                      [](auto g, auto a, auto b) {
+                        return where(b == 0, 0, g * b * pow(a, b - 1));
+                      },
+                      dy, x(), p());
+                }),
+                wrt(p, [x = save(x), p = save(p), y = save(y)](const Tensor& dy) {  // xᵖ log x
+                  return formula(
+                      "pow",
+                      [](auto g, auto a, auto b, auto c) {
+                        return where(a == 0, where(b >= 0, 0, g * c * log(a)), g * c * log(a));
+                      },
+                      dy, x(), p(), y());
+                }));
+}
+
+Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor operator+(const Tensor& a, Scalar b) { return add(a, like("add", b, a)); }
+Tensor operator+(Scalar a, const Tensor& b) { return add(like("add", a, b), b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+Tensor operator-(const Tensor& a, Scalar b) { return sub(a, like("sub", b, a)); }
+Tensor operator-(Scalar a, const Tensor& b) { return sub(like("sub", a, b), b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+Tensor operator*(const Tensor& a, Scalar b) { return mul(a, like("mul", b, a)); }
+Tensor operator*(Scalar a, const Tensor& b) { return mul(like("mul", a, b), b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+Tensor operator/(const Tensor& a, Scalar b) { return div(a, like("div", b, a)); }
+Tensor operator/(Scalar a, const Tensor& b) { return div(like("div", a, b), b); }
+Tensor operator-(const Tensor& x) { return neg(x); }
+
+Tensor maximum(const Tensor& a, Scalar b) { return maximum(a, like("maximum", b, a)); }
+Tensor maximum(Scalar a, const Tensor& b) { return maximum(like("maximum", a, b), b); }
+Tensor minimum(const Tensor& a, Scalar b) { return minimum(a, like("minimum", b, a)); }
+Tensor minimum(Scalar a, const Tensor& b) { return minimum(like("minimum", a, b), b); }
+Tensor pow(const Tensor& x, Scalar p) { return pow(x, like("pow", p, x)); }
+Tensor pow(Scalar x, const Tensor& p) { return pow(like("pow", x, p), p); }
+
+// ---- of one ----
+
+Tensor exp(const Tensor& x) {
+  return unary_by_output(
+      "exp", x, [](auto v) { return exp(v); }, [](auto g, auto y) { return g * y; });
+}
+
+Tensor expm1(const Tensor& x) {
+  return unary_by_output(
+      "expm1", x, [](auto v) { return expm1(v); }, [](auto g, auto y) { return g * (y + 1); });
+}
+
+Tensor log(const Tensor& x) {
+  return unary("log", x, [](auto v) { return log(v); }, [](auto g, auto v) { return g / v; });
+}
+
+Tensor log1p(const Tensor& x) {
+  return unary(
+      "log1p", x, [](auto v) { return log1p(v); }, [](auto g, auto v) { return g / (1 + v); });
+}
+
+Tensor sqrt(const Tensor& x) {
+  return unary_by_output(
+      "sqrt", x, [](auto v) { return sqrt(v); }, [](auto g, auto y) { return g / (2 * y); });
+}
+
+Tensor rsqrt(const Tensor& x) {
+  return unary_by_output(
+      "rsqrt", x, [](auto v) { return 1 / sqrt(v); },
+      [](auto g, auto y) { return -0.5 * g * y * y * y; });
+}
+
+Tensor reciprocal(const Tensor& x) {
+  return unary_by_output(
+      "reciprocal", x, [](auto v) { return 1 / v; }, [](auto g, auto y) { return -g * y * y; });
+}
+
+Tensor square(const Tensor& x) {
+  return by_input("square", x, map("square", [](auto v) { return times(v, v); }, x),
+                  [](auto g, auto v) { return 2 * g * v; });
+}
+
+Tensor abs(const Tensor& x) {
+  constexpr auto value = [](auto v) { return v < 0 ? times(v, static_cast<decltype(v)>(-1)) : v; };
+  return by_input("abs", x, map("abs", value, x), [](auto g, auto v) {
+    return where(v > 0, g, where(v < 0, -g, g * 0));
+  });
+}
+
+Tensor sign(const Tensor& x) {
+  constexpr auto value = [](auto v) { return static_cast<decltype(v)>((v > 0) - (v < 0)); };
+  return by_input("sign", x, map("sign", value, x), [](auto g, auto) { return g * 0; });
+}
+
+Tensor sin(const Tensor& x) {
+  return unary(
+      "sin", x, [](auto v) { return sin(v); }, [](auto g, auto v) { return g * cos(v); });
+}
+
+Tensor cos(const Tensor& x) {
+  return unary(
+      "cos", x, [](auto v) { return cos(v); }, [](auto g, auto v) { return -g * sin(v); });
+}
+
+Tensor tanh(const Tensor& x) {
+  return unary_by_output(
+      "tanh", x, [](auto v) { return tanh(v); }, [](auto g, auto y) { return g * (1 - y * y); });
+}
+
+Tensor erf(const Tensor& x) {
+  return unary("erf", x, [](auto v) { return erf(v); }, [](auto g, auto v) {
+    return g * (2 * std::numbers::inv_sqrtpi) * exp(-v * v);
+  });
+}
+
+Tensor sigmoid(const Tensor& x) {
+  return unary_by_output(
+      "sigmoid", x, [](auto v) { return 1 / (1 + exp(-v)); },
+      [](auto g, auto y) { return g * y * (1 - y); });
+}
+
+Tensor relu(const Tensor& x) {
+  constexpr auto value = [](auto v) { return v < 0 ? decltype(v){0} : v; };  // NaN stays NaN
+  return by_output("relu", x, map("relu", value, x),
+                   [](auto g, auto y) { return where(y <= 0, 0, g); });
+}
+
+Tensor gelu(const Tensor& x) {
+  constexpr auto normal_cdf = [](auto v) { return 0.5 * (1 + erf(v / std::numbers::sqrt2)); };
+  constexpr auto normal_density = [](auto v) {
+    return exp(-0.5 * v * v) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+  };
+  return unary(
+      "gelu", x, [=](auto v) { return v * normal_cdf(v); },
+      [=](auto g, auto v) { return g * (normal_cdf(v) + v * normal_density(v)); });
+}
+
+Tensor silu(const Tensor& x) {
+  return unary("silu", x, [](auto v) { return v / (1 + exp(-v)); }, [](auto g, auto v) {
+    const auto s = 1 / (1 + exp(-v));
+    return g * s * (1 + v * (1 - s));
+  });
+}
+
+Tensor softplus(const Tensor& x) {
+  return unary(
+      "softplus", x, [](auto v) { return v > 20 ? v : log1p(exp(v)); },
+      [](auto g, auto v) { return where(v > 20, g, g / (1 + exp(-v))); });
+}
+
+Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
+  const Tensor a = like("clamp", low, x), b = like("clamp", high, x);
+  Tensor y = map("clamp", [](auto v, auto lo, auto hi) { return v < lo ? lo : v > hi ? hi : v; },
+                 x, a, b);
+  return record("clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
+                  return formula(
+                      "clamp",
+                      [](auto g, auto v, auto lo, auto hi) {
+                        return where(v >= lo, where(v <= hi, g, g * 0), g * 0);
+                      },
+                      dy, x(), a, b);
+                }));
+}
+
+// ---- comparison and choice ----
+
+namespace {
+
+template <class F>
+Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
+  return map(op, [f](auto u, auto v) { return static_cast<int64_t>(f(u, v)); }, a, b);
+}
+
+}  // namespace
+
+#define CAIRN_COMPARISON(OP, FUNCTION)                                                       \
+  Tensor operator OP(const Tensor& a, const Tensor& b) { return compare(#OP, a, b, FUNCTION); } \
+  Tensor operator OP(const Tensor& a, Scalar b) { return a OP like(#OP, b, a); }             \
+  Tensor operator OP(Scalar a, const Tensor& b) { return like(#OP, a, b) OP b; }
+
+CAIRN_COMPARISON(==, std::equal_to<>())
+CAIRN_COMPARISON(!=, std::not_equal_to<>())
+CAIRN_COMPARISON(<, std::less<>())
+CAIRN_COMPARISON(<=, std::less_equal<>())
+CAIRN_COMPARISON(>, std::greater<>())
+CAIRN_COMPARISON(>=, std::greater_equal<>())
+#undef CAIRN_COMPARISON
+
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
+  check(mask.dtype() == DType::int64, "where: the mask is {}; a comparison gives the int64 it wants",
+        mask.dtype());
+  const DType dtype = detail::common_dtype("where", a, b);
+  Tensor y = detail::new_tensor("where", detail::common_shape("where", mask, a, b), dtype);
+  detail::dispatch(dtype, [&]<class T>(T) {
+    detail::map_into<T, int64_t, T, T>([](int64_t m, T u, T v) { return m != 0 ? u : v; },
+                                       y.view_of(), mask.view_of(), a.view_of(), b.view_of());
+  });
+  return record("where", y,
+                wrt(a, [m = save(mask)](const Tensor& dy) { return where(m(), dy, 0); }),
+                wrt(b, [m = save(mask)](const Tensor& dy) { return where(m(), 0, dy); }));
+}
+Tensor where(const Tensor& mask, const Tensor& a, Scalar b) {
+  return where(mask, a, like("where", b, a));
+}
+Tensor where(const Tensor& mask, Scalar a, const Tensor& b) {
+  return where(mask, like("where", a, b), b);
+}
+
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol) {
+  const NoGrad guard;
+  Tensor near = map(
+      "allclose",
+      [=](auto u, auto v) {
+        const auto x = static_cast<double>(u), y = static_cast<double>(v);
+        return static_cast<int64_t>(x == y || std::abs(x - y) <= atol + rtol * std::abs(y));
+      },
+      a, b);
+  return near.numel() == 0 || near.flatten().amin({0}).item<int64_t>() == 1;
+}
+
+}  // namespace cairn
