@@ -1,0 +1,132 @@
+// Joining tensors, and picking values by int64 indices. What picks has a gradient that scatters,
+// and what scatters one that picks.
+#include <cairn/core/loops.h>
+
+namespace cairn {
+
+namespace {
+
+// Throws Error unless every index is in [0, n).
+void check_indices(const char* op, const Tensor& index, int64_t n) {
+  check(index.dtype() == DType::int64, "{}: the index is {}; use .to(DType::int64)", op,
+        index.dtype());
+  if (index.numel() == 0) return;
+  const Tensor flat = index.detach().flatten();
+  const auto low = flat.amin({0}).item<int64_t>(), high = flat.amax({0}).item<int64_t>();
+  check(low >= 0 && high < n, "{}: index {} is out of range for {}", op, low < 0 ? low : high, n);
+}
+
+// Walks x beside index: f(i, p, q) for each of the indices i, where p is the offset in x of the
+// element it means and q the offset in a tensor of index's shape.
+template <class F>
+void for_each_index(const detail::View& x, int64_t d, const detail::View& index,
+                    const Strides& like_index, F f) {
+  detail::Plan<3> plan;
+  for (int64_t k = 0; k < index.shape.size(); ++k) {
+    plan.add(index.shape[k], {index.strides[k], k == d ? 0 : x.strides[k], like_index[k]});
+  }
+  if (index.numel == 0) return;
+  const int64_t step = x.strides[d];
+  plan.visit(0, index.numel, [&](const auto& offset, int64_t n, const auto& stride) {
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t which = index.as<const int64_t>()[offset[0] + i * stride[0]];
+      f(offset[1] + i * stride[1] + which * step, offset[2] + i * stride[2]);
+    }
+  });
+}
+
+// Zeros of `shape`, with dy added where gather() would have picked.
+Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor& index) {
+  Tensor y = zeros(shape, {.dtype = dy.dtype()});
+  detail::dispatch_floating(dy.dtype(), [&]<class T>(T) {
+    T* const to = y.view_of().as<T>();
+    const T* const from = dy.view_of().as<const T>();
+    for_each_index(y.view_of(), d, index.view_of(), dy.strides(),
+                   [=](int64_t p, int64_t q) { to[p] += from[q]; });
+  });
+  return record("scatter_add", y, wrt(dy, [d, index](const Tensor& g) { return gather(g, d, index); }));
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
+  d = wrap_dim("gather", d, x.dim());
+  bool fits = index.dim() == x.dim();
+  for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
+  check(fits, "gather: index {} into {} along {}: the ranks must agree, and the other sizes fit",
+        index.shape(), x.shape(), d);
+  check_indices("gather", index, x.size(d));
+  Tensor y = detail::new_tensor("gather", index.shape(), x.dtype());
+  detail::dispatch(x.dtype(), [&]<class T>(T) {
+    T* const to = y.view_of().as<T>();
+    const T* const from = x.view_of().as<const T>();
+    for_each_index(x.view_of(), d, index.view_of(), y.strides(),
+                   [=](int64_t p, int64_t q) { to[q] = from[p]; });
+  });
+  return record("gather", y, wrt(x, [d, from = x.shape(), i = save(index)](const Tensor& dy) {
+                  return scatter_add(dy, from, d, i());
+                }));
+}
+
+Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
+  d = wrap_dim("index_select", d, x.dim());
+  check(index.dim() == 1, "index_select: the index {} is not of rank 1", index.shape());
+  check_indices("index_select", index, x.size(d));
+  Shape column, shape = x.shape();  // the same index for every other position
+  for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
+  shape[d] = index.numel();
+  return gather(x, d, index.reshape(column).expand(shape));
+}
+
+Tensor cat(const std::vector<Tensor>& parts, int64_t d) {
+  check(!parts.empty(), "cat: no tensors");
+  const Tensor& first = parts.front();
+  d = wrap_dim("cat", d, first.dim());
+  Shape shape = first.shape();
+  shape[d] = 0;
+  for (const Tensor& part : parts) {
+    detail::common_dtype("cat", first, part);
+    bool fits = part.dim() == shape.size();
+    for (int64_t k = 0; fits && k < shape.size(); ++k) fits = k == d || part.size(k) == shape[k];
+    check(fits, "cat: {} beside {} along dimension {}: the other dimensions must agree",
+          part.shape(), first.shape(), d);
+    shape[d] += part.size(d);
+  }
+  Tensor y = detail::new_tensor("cat", shape, first.dtype());
+  int64_t begin = 0;
+  for (const Tensor& part : parts) {
+    const Tensor place = detail::make_view(y, part.shape(), y.strides(), begin * y.strides()[d]);
+    detail::write_values(place, part.view_of());
+    begin += part.size(d);
+  }
+  std::vector<const Tensor*> inputs;
+  for (const Tensor& part : parts) inputs.push_back(&part);
+  std::vector<int64_t> sizes;
+  for (const Tensor& part : parts) sizes.push_back(part.size(d));
+  return record_joint("cat", y, inputs, [d, sizes](const Tensor& dy, Gradients& dx) {
+    int64_t from = 0;
+    for (std::size_t i = 0; i < sizes.size(); from += sizes[i++]) {
+      if (dx.wanted(i)) dx[i] = dy.slice(d, from, from + sizes[i]);
+    }
+  });
+}
+
+Tensor stack(const std::vector<Tensor>& parts, int64_t d) {
+  check(!parts.empty(), "stack: no tensors");
+  std::vector<Tensor> slices;
+  for (const Tensor& part : parts) {
+    check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
+          part.shape(), parts.front().shape());
+    slices.push_back(part.unsqueeze(d));
+  }
+  return cat(slices, d < 0 ? d + slices.front().dim() : d);
+}
+
+Tensor one_hot(const Tensor& labels, int64_t n) {
+  check(n >= 0, "one_hot: {} classes", n);
+  check_indices("one_hot", labels, n);
+  const Tensor classes = arange(n, {.dtype = DType::int64});
+  return labels.unsqueeze(-1) == classes;
+}
+
+}  // namespace cairn

@@ -1,0 +1,34 @@
+// What training minimises.
+#include <cairn/core/loops.h>
+
+namespace cairn {
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& options) {
+  check(options.broadcast || x.shape() == target.shape(),
+        "mse_loss: input {} and target {} differ; reshape one, or set broadcast = true", x.shape(),
+        target.shape());
+  const Tensor each = detail::map_floating(
+      "mse_loss", [](auto u, auto v) { return (u - v) * (u - v); }, x, target);
+  const bool mean_of = options.reduction == Reduction::mean;
+  const Tensor y = options.reduction == Reduction::none ? each : mean_of ? mean(each) : sum(each);
+  // d(x-t)² = 2 (x-t), over n for the mean; dy is a single value unless nothing is reduced.
+  const double scale = mean_of ? 2.0 / static_cast<double>(each.numel()) : 2.0;
+  const auto slope = [scale](const Tensor& dy, const Tensor& from, const Tensor& to) {
+    return detail::formula(
+        "mse_loss", [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, from, to);
+  };
+  return record(
+      "mse_loss", y,
+      wrt(x, [=, x = save(x), t = save(target)](const Tensor& dy) { return slope(dy, x(), t()); }),
+      wrt(target,
+          [=, x = save(x), t = save(target)](const Tensor& dy) { return slope(dy, t(), x()); }));
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
+  check(logits.dim() == 2 && labels.shape() == Shape{logits.size(0)},
+        "cross_entropy: logits {} and labels {}: expected (N, C) and (N)", logits.shape(),
+        labels.shape());
+  return -mean(gather(log_softmax(logits, 1), 1, labels.unsqueeze(1)));
+}
+
+}  // namespace cairn

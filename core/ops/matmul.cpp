@@ -1,0 +1,122 @@
+// Matrix products, and their gradients, which are matrix products.
+#include <cairn/core/blas.h>
+#include <cairn/core/loops.h>
+
+namespace cairn {
+
+using blas::Matrix;
+using detail::View;
+
+namespace {
+
+// One matrix of a batch, from its last two dimensions.
+template <class T>
+Matrix<T> matrix(const View& x, int64_t offset = 0) {
+  const int64_t r = x.shape.size() - 2;
+  return {x.as<T>() + offset, x.shape[r], x.shape[r + 1], x.strides[r], x.strides[r + 1]};
+}
+
+// Transposed operands are read in place; only what is dense in neither direction is copied.
+Tensor readable(const Tensor& x) {
+  return blas::is_dense(matrix<const float>(x.view_of())) ? x : x.detach().clone();
+}
+
+// The C++ type products are formed in: integers wrap, which takes unsigned ones.
+template <class T>
+using Factor = std::conditional_t<std::integral<T>, uint64_t, T>;
+
+// (..., n, k) x (..., k, m) -> (..., n, m), the leading dimensions broadcast.
+Tensor product(const Tensor& a, const Tensor& b) {
+  const auto batch = [](const Tensor& x) {
+    return Shape(x.shape().begin(), x.shape().end() - 2);
+  };
+  const int64_t n = a.size(-2), k = a.size(-1), m = b.size(-1);
+  check(k == b.size(-2), "matmul: {} times {}: {} columns on the left, {} rows on the right",
+        a.shape(), b.shape(), k, b.size(-2));
+  const DType dtype = detail::common_dtype("matmul", a, b);
+  Shape shape = broadcast("matmul", batch(a), batch(b));
+  const auto batch_strides = [&](const Tensor& x) {
+    const Strides& s = x.strides();
+    return broadcast_strides(batch(x), Strides(s.begin(), s.end() - 2), shape);
+  };
+  const Tensor left = readable(a), right = readable(b);
+  detail::Plan<2> batches;
+  const Strides left_step = batch_strides(left), right_step = batch_strides(right);
+  for (int64_t d = 0; d < shape.size(); ++d) batches.add(shape[d], {left_step[d], right_step[d]});
+  const int64_t count = shape.numel();
+  shape.push_back(n);
+  shape.push_back(m);
+  Tensor y = detail::new_tensor("matmul", shape, dtype);
+  const View& out = y.view_of();
+  detail::dispatch(dtype, [&]<class T>(T) {
+    int64_t at = 0;
+    batches.visit(0, count, [&](const auto& offset, int64_t run, const auto& stride) {
+      for (int64_t i = 0; i < run; ++i, ++at) {
+        blas::gemm(matrix<const Factor<T>>(left.view_of(), offset[0] + i * stride[0]),
+                   matrix<const Factor<T>>(right.view_of(), offset[1] + i * stride[1]),
+                   matrix<Factor<T>>(out, at * n * m), false);
+      }
+    });
+  });
+  return record("matmul", y,
+                wrt(a, [b = save(b)](const Tensor& dy) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
+                  return product(dy, b().transpose(-2, -1));
+                }),
+                wrt(b, [a = save(a)](const Tensor& dy) {  // dB (k,m) = Aᵀ (k,n) · dY (n,m)
+                  return product(a().transpose(-2, -1), dy);
+                }));
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: scalars are multiplied with *",
+        a.shape(), b.shape());
+  if (a.dim() == 1) return matmul(a.unsqueeze(0), b).squeeze(b.dim() == 1 ? 0 : -2);
+  if (b.dim() == 1) return matmul(a, b.unsqueeze(1)).squeeze(-1);
+  if (a.dim() > 2 && b.dim() == 2) {  // one large product instead of many small ones
+    Shape shape = a.shape();
+    shape[-1] = b.size(1);
+    return product(a.flatten(0, -2), b).reshape(shape);
+  }
+  return product(a, b);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(weight.dim() == 2, "linear: weight {} is not (out, in)", weight.shape());
+  const int64_t out = weight.size(0), in = weight.size(1);
+  check(x.dim() > 0 && x.size(-1) == in, "linear: input {} has {} features, weight {} (out, in) expects {}",
+        x.shape(), x.dim() > 0 ? x.size(-1) : 0, weight.shape(), in);
+  check(!bias.defined() || bias.shape() == Shape{out}, "linear: bias {} should be [{}]",
+        bias.defined() ? bias.shape() : Shape(), out);
+  if (x.dim() != 2) {
+    Shape shape = x.shape();
+    shape[-1] = out;
+    const int64_t rows = in == 0 ? Shape(shape.begin(), shape.end() - 1).numel() : x.numel() / in;
+    return linear(x.reshape({rows, in}), weight, bias).reshape(shape);
+  }
+  const DType dtype = detail::common_dtype("linear", x, weight);
+  detail::check_floating("linear", x);
+  if (bias.defined()) detail::common_dtype("linear", x, bias);
+
+  Tensor y = detail::new_tensor("linear", {x.size(0), out}, dtype);
+  if (bias.defined()) detail::write_values(y, bias.view_of());
+  const Tensor rows = readable(x), columns = readable(weight);
+  detail::dispatch_floating(dtype, [&]<class T>(T) {
+    Matrix<const T> w = matrix<const T>(columns.view_of());
+    std::swap(w.rows, w.cols);
+    std::swap(w.row_stride, w.col_stride);
+    blas::gemm(matrix<const T>(rows.view_of()), w, matrix<T>(y.view_of()), bias.defined());
+  });
+  auto dx = [w = save(weight)](const Tensor& dy) {  // dX (N,in) = dY (N,out) · W (out,in)
+    return product(dy, w());
+  };
+  auto dw = [x = save(x)](const Tensor& dy) {  // dW (out,in) = dYᵀ (out,N) · X (N,in)
+    return product(dy.t(), x());
+  };
+  auto db = [](const Tensor& dy) { return dy; };  // summed over N by the engine, as b was stretched
+  if (!bias.defined()) return record("linear", y, wrt(x, dx), wrt(weight, dw));
+  return record("linear", y, wrt(x, dx), wrt(weight, dw), wrt(bias, db));
+}
+
+}  // namespace cairn

@@ -1,0 +1,267 @@
+// Many values to one. Sums of floating numbers are carried in double, so that a mean over 2^24
+// values is right to float precision.
+#include <cairn/core/loops.h>
+
+#include <cmath>
+#include <limits>
+
+namespace cairn {
+
+using detail::fold_into;
+using detail::new_tensor;
+
+namespace {
+
+using DimMask = std::array<bool, Shape::max_rank>;
+
+struct SumOf {
+  double sum = 0;
+  void add(double v, int64_t) { sum += v; }
+  void merge(const SumOf& other) { sum += other.sum; }
+};
+
+struct IntegerSum {
+  uint64_t sum = 0;  // wraps
+  void add(int64_t v, int64_t) { sum += static_cast<uint64_t>(v); }
+  void merge(const IntegerSum& other) { sum += other.sum; }
+};
+
+// Which dimensions an op folds, and the shapes before and after.
+struct Reduced {
+  DimMask folded;
+  Shape kept;    // 1 in place of what is folded
+  Shape result;  // the same, or without those
+  int64_t count = 1;
+
+  Reduced(const char* op, const Tensor& x, const Dims& dims, bool keepdim)
+      : folded(dim_mask(op, dims, x.dim())) {
+    for (int64_t d = 0; d < x.dim(); ++d) {
+      const bool fold = folded[static_cast<std::size_t>(d)];
+      if (fold) count *= x.shape()[d];
+      kept.push_back(fold ? 1 : x.shape()[d]);
+      if (!fold || keepdim) result.push_back(kept[d]);
+    }
+  }
+};
+
+Dims all_dims(const Tensor& x) {
+  Dims dims;
+  for (int64_t d = 0; d < x.dim(); ++d) dims.push_back(d);
+  return dims;
+}
+
+// The sum over what is marked, divided by `divisor` (1 for a plain sum).
+Tensor fold_sum(const char* op, const Tensor& x, const Reduced& to, double divisor) {
+  Tensor y = new_tensor(op, to.result, x.dtype());
+  if (x.dtype() == DType::int64) {
+    fold_into<int64_t>(x.view_of(), to.folded, y.view_of().as<int64_t>(), IntegerSum(),
+                       [](const IntegerSum& s) { return static_cast<int64_t>(s.sum); });
+  } else {
+    detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+      fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), SumOf(),
+                   [divisor](const SumOf& s) { return static_cast<T>(s.sum / divisor); });
+    });
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
+  const Reduced to("sum", x, dims, keepdim);
+  return record("sum", fold_sum("sum", x, to, 1),
+                wrt(x, [kept = to.kept, from = x.shape()](const Tensor& dy) {
+                  return dy.reshape(kept).expand(from);
+                }));
+}
+Tensor sum(const Tensor& x) { return sum(x, all_dims(x)); }
+
+Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
+  detail::check_floating("mean", x);
+  const Reduced to("mean", x, dims, keepdim);
+  const auto n = static_cast<double>(to.count);
+  return record("mean", fold_sum("mean", x, to, n),
+                wrt(x, [kept = to.kept, from = x.shape(), n](const Tensor& dy) {
+                  return (dy / n).reshape(kept).expand(from);
+                }));
+}
+Tensor mean(const Tensor& x) { return mean(x, all_dims(x)); }
+
+namespace {
+
+// Count, mean and squared deviations of some values; two such merge into one (Chan et al. 1979).
+struct Deviations {
+  double count = 0, mean = 0, squares = 0;
+  void add(double v, int64_t) {  // Welford
+    count += 1;
+    const double d = v - mean;
+    mean += d / count;
+    squares += d * (v - mean);
+  }
+  void merge(const Deviations& other) {
+    if (other.count == 0) return;
+    const double n = count + other.count, d = other.mean - mean;
+    squares += other.squares + d * d * count * other.count / n;
+    mean += d * other.count / n;
+    count = n;
+  }
+};
+
+}  // namespace
+
+Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
+  detail::check_floating("var", x);
+  const Reduced to("var", x, dims, options.keepdim);
+  const double divisor = std::max(0.0, static_cast<double>(to.count - options.correction));
+  Tensor y = new_tensor("var", to.result, x.dtype());
+  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+    fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), Deviations(),
+                 [divisor](const Deviations& d) { return static_cast<T>(d.squares / divisor); });
+  });
+  return record("var", y,
+                wrt(x, [=, kept = to.kept, x = save(x)](const Tensor& dy) {  // 2 (x - mean) / divisor
+                  const Tensor v = x();
+                  return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
+                }));
+}
+Tensor var(const Tensor& x, const VarOptions& options) { return var(x, all_dims(x), options); }
+
+// ---- extremes ----
+
+namespace {
+
+// The best value so far and where it stands; NaN is better than anything, the first one wins.
+template <class T, class Better>
+struct Best {
+  T value{};
+  int64_t index = -1;
+  void add(T v, int64_t i) {
+    if (index < 0 || Better()(v, value) || (v != v && value == value)) {
+      value = v;
+      index = i;
+    }
+  }
+  void merge(const Best& other) {
+    if (other.index < 0) return;
+    const bool tie = other.value == value || (other.value != other.value && value != value);
+    if (index < 0 || Better()(other.value, value) ||
+        (other.value != other.value && value == value) || (tie && other.index < index)) {
+      *this = other;
+    }
+  }
+};
+
+void check_some(const char* op, const Tensor& x, const Reduced& to) {
+  check(to.count > 0 || to.result.numel() == 0, "{}: of no values: {}", op, x.shape());
+}
+
+template <template <class> class Better>
+Tensor extreme(const char* op, const Tensor& x, const Dims& dims, bool keepdim) {
+  const Reduced to(op, x, dims, keepdim);
+  check_some(op, x, to);
+  Tensor y = new_tensor(op, to.result, x.dtype());
+  detail::dispatch(x.dtype(), [&]<class T>(T) {
+    using Acc = Best<T, Better<T>>;
+    fold_into<T>(x.view_of(), to.folded, y.view_of().template as<T>(), Acc(),
+                 [](const Acc& best) { return best.value; });
+  });
+  return record(op, y,
+                wrt(x, [=, kept = to.kept, x = save(x), y = save(y)](const Tensor& dy) {
+                  const Tensor v = x();
+                  const Tensor hit = (v == y().reshape(kept)).to(v.dtype());
+                  return hit * (dy.reshape(kept) / sum(hit, dims, true));
+                }));
+}
+
+}  // namespace
+
+Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
+  return extreme<std::greater>("amax", x, dims, keepdim);
+}
+Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) {
+  return extreme<std::less>("amin", x, dims, keepdim);
+}
+
+Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
+  const Reduced to("argmax", x, {d}, keepdim);
+  check_some("argmax", x, to);
+  Tensor y = new_tensor("argmax", to.result, DType::int64);
+  detail::dispatch(x.dtype(), [&]<class T>(T) {
+    using Acc = Best<T, std::greater<T>>;
+    fold_into<T>(x.view_of(), to.folded, y.view_of().as<int64_t>(), Acc(),
+                 [](const Acc& best) { return best.index; });
+  });
+  return y;
+}
+
+// ---- exponentials in sum ----
+
+Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
+  const Tensor x = detail::floating(input);
+  const Reduced to("logsumexp", x, dims, keepdim);
+  // Any shift gives the same value and gradient, so the largest element serves as a constant;
+  // an infinite one would give inf - inf.
+  Tensor shift = zeros(to.kept, {.dtype = x.dtype()});
+  if (to.count > 0) {
+    const NoGrad guard;
+    const Tensor largest = amax(x.detach(), dims, true);
+    shift = where(largest - largest == 0, largest, 0);
+  }
+  return (log(sum(exp(x - shift), dims, true)) + shift).reshape(to.result);
+}
+
+Tensor softmax(const Tensor& input, int64_t d) {
+  const Tensor x = detail::floating(input);
+  d = wrap_dim("softmax", d, x.dim());
+  Tensor y = new_tensor("softmax", x.shape(), x.dtype());
+  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+    detail::for_each_row<T>(x.view_of(), y.view_of(), d,
+                            [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
+                              T largest = *in;
+                              for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
+                              double total = 0;
+                              for (int64_t i = 0; i < n; ++i) {
+                                total += out[i * t] = std::exp(in[i * s] - largest);
+                              }
+                              const auto scale = static_cast<T>(1 / total);
+                              for (int64_t i = 0; i < n; ++i) out[i * t] *= scale;
+                            });
+  });
+  return record("softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // y (g - Σ g y)
+                  const Tensor p = y();
+                  return p * (dy - sum(dy * p, {d}, true));
+                }));
+}
+
+Tensor log_softmax(const Tensor& input, int64_t d) {
+  const Tensor x = detail::floating(input);
+  d = wrap_dim("log_softmax", d, x.dim());
+  Tensor y = new_tensor("log_softmax", x.shape(), x.dtype());
+  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+    detail::for_each_row<T>(x.view_of(), y.view_of(), d,
+                            [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
+                              T largest = *in;
+                              for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
+                              double total = 0;
+                              for (int64_t i = 0; i < n; ++i) total += std::exp(in[i * s] - largest);
+                              const auto shift = static_cast<T>(std::log(total));
+                              for (int64_t i = 0; i < n; ++i) out[i * t] = in[i * s] - largest - shift;
+                            });
+  });
+  return record("log_softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // g - softmax Σ g
+                  return dy - exp(y()) * sum(dy, {d}, true);
+                }));
+}
+
+Tensor detail::sum_to(const char* op, const Tensor& x, const Shape& shape) {
+  check(broadcast(op, shape, x.shape()) == x.shape(),
+        "{}: its gradient is {}, which cannot be summed to the input's {}", op, x.shape(), shape);
+  Dims dims;
+  const int64_t added = x.dim() - shape.size();
+  for (int64_t d = 0; d < x.dim(); ++d) {
+    if (d < added || (shape[d - added] == 1 && x.shape()[d] != 1)) dims.push_back(d);
+  }
+  return sum(x, dims, true).reshape(shape);
+}
+
+}  // namespace cairn
