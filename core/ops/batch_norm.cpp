@@ -1,0 +1,299 @@
+// Batch normalisation and its gradient.
+//
+// For one channel with n values, m = Σx/n, v = Σ(x-m)²/n, s = 1/√(v+eps):
+//   y = γ (x-m) s + β
+// Backward, with g = dy: m and v depend on every x, and
+//   dL/dv = Σ gγ(x-m) · (-s³/2),   dL/dm = -γs Σg   (dv/dm = 0, as Σ(x-m) = 0)
+//   dx = γ s g + dL/dv · 2(x-m)/n + dL/dm / n
+//      = γ s [ g - Σg/n - (x-m) s² q/n ],   q = Σ g (x-m)
+//   dγ = q s,   dβ = Σg
+// By the record (rm, rv) nothing depends on x but y itself: dx = γ s g, dγ = Σ g (x-rm) s, dβ = Σg.
+#include <cairn/core/kernels/batch_norm.h>
+#include <cairn/core/loops.h>
+#include <cairn/core/ops/batch_norm.h>
+
+#include <cmath>
+
+namespace cairn {
+namespace detail {
+namespace {
+
+using kernels::ChannelData;
+using kernels::ChannelSizes;
+
+// (C) seen as (1, C, 1, ...), to stand beside x.
+Tensor beside(const Tensor& per_channel, const Tensor& x) {
+  Shape shape;
+  for (int64_t d = 0; d < x.dim(); ++d) shape.push_back(d == 1 ? per_channel.numel() : 1);
+  return per_channel.reshape(shape);
+}
+
+// Every dimension but the channel's.
+Dims all_but_channel(const Tensor& x) {
+  Dims dims{0};
+  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
+  return dims;
+}
+
+ChannelSizes sizes_of(const Tensor& x) {
+  ChannelSizes n{x.shape()[0], x.shape()[1], 1};
+  for (int64_t d = 2; d < x.dim(); ++d) n.columns *= x.shape()[d];
+  return n;
+}
+
+// x itself if its positions lie evenly, so that one stride walks them; else a copy.
+Tensor walkable(const Tensor& x) {
+  Plan<1> positions;
+  for (int64_t d = 2; d < x.dim(); ++d) positions.add(x.shape()[d], {x.strides()[d]});
+  return positions.rank <= 1 ? x : x.detach().clone();
+}
+
+template <class T>
+ChannelData<T> channels(const Tensor& x) {  // of what is walkable
+  Plan<1> positions;
+  for (int64_t d = 2; d < x.dim(); ++d) positions.add(x.shape()[d], {x.strides()[d]});
+  return {x.view_of().as<T>(), x.strides()[0], x.strides()[1],
+          positions.rank == 0 ? 1 : positions.strides[0][0]};
+}
+
+Tensor per_channel(const char* op, const Tensor& x) {
+  return new_tensor(op, {x.shape()[1]}, DType::float64);
+}
+
+double* doubles(const Tensor& x) { return x.view_of().as<double>(); }
+
+// The values as doubles; `otherwise` where there is no tensor.
+Tensor in_double(const char* op, const Tensor& values, const Tensor& x, double otherwise) {
+  Tensor y = per_channel(op, x);
+  if (values.defined()) {
+    write_values(y, values.view_of());
+  } else {
+    std::fill_n(doubles(y), y.numel(), otherwise);
+  }
+  return y;
+}
+
+void check_channels(const char* op, const Tensor& x, const Tensor& t, const char* name) {
+  if (!t.defined()) return;
+  check(t.shape() == Shape{x.shape()[1]}, "{}: {} {} does not match input {} with {} channels", op,
+        name, t.shape(), x.shape(), x.shape()[1]);
+  check(t.dtype() == x.dtype(), "{}: dtypes {} of {} and {} of the input do not mix", op,
+        t.dtype(), name, x.dtype());
+}
+
+void check_input(const char* op, const Tensor& x, const Affine& affine, double eps) {
+  check(x.dim() >= 2, "{}: expected input (N, C, *), got rank {} {}", op, x.dim(), x.shape());
+  check_floating(op, x);
+  check_channels(op, x, affine.weight, "weight");
+  check_channels(op, x, affine.bias, "bias");
+  check_eps(op, eps);
+}
+
+// s = 1/√(var+eps) of each channel.
+Tensor inverse_deviation(const char* op, const Tensor& var, double eps) {
+  Tensor s = new_tensor(op, var.shape(), DType::float64);
+  for (int64_t c = 0; c < s.numel(); ++c) doubles(s)[c] = 1 / std::sqrt(doubles(var)[c] + eps);
+  return s;
+}
+
+// y = (x - mean) s γ + β in one pass.
+Tensor apply(const char* op, const Tensor& x, const Tensor& mean, const Tensor& s,
+             const Affine& affine) {
+  Tensor y = new_tensor(op, x.shape(), x.dtype());
+  if (x.numel() == 0) return y;
+  const Tensor scale = in_double(op, affine.weight, x, 1);
+  const Tensor shift = in_double(op, affine.bias, x, 0);
+  for (int64_t c = 0; c < scale.numel(); ++c) doubles(scale)[c] *= doubles(s)[c];
+  dispatch_floating(x.dtype(), [&]<class T>(T) {
+    kernels::channel_affine(sizes_of(x), channels<const T>(x), doubles(mean), doubles(scale),
+                            doubles(shift), channels<T>(y));
+  });
+  return y;
+}
+
+// Σg and Σg(x-mean) of each channel.
+struct Products {
+  Tensor g, gx;
+};
+Products products(const char* op, const Tensor& dy, const Tensor& x, const Tensor& mean) {
+  Products sums{per_channel(op, x), per_channel(op, x)};
+  const ChannelSizes n = sizes_of(x);
+  const Tensor workspace = new_tensor(op, {kernels::workspace_size(n)}, DType::float64);
+  dispatch_floating(x.dtype(), [&]<class T>(T) {
+    kernels::channel_products(n, channels<const T>(dy), channels<const T>(x), doubles(mean),
+                              doubles(sums.g), doubles(sums.gx), doubles(workspace));
+  });
+  return sums;
+}
+
+// The gradients of weight and bias from those sums.
+void affine_gradients(const Products& sums, const Tensor& s, DType dtype, Gradients& dx) {
+  if (dx.wanted(1)) dx[1] = (sums.gx * s).to(dtype);
+  if (dx.wanted(2)) dx[2] = sums.g.to(dtype);
+}
+
+// The inputs of the recorded op; what is undefined takes no part.
+template <class Closure>
+Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affine,
+            Closure closure) {
+  static const Tensor none = zeros({});
+  const Tensor* const inputs[] = {&x, affine.weight.defined() ? &affine.weight : &none,
+                                  affine.bias.defined() ? &affine.bias : &none};
+  return record_joint(op, y, inputs, std::move(closure));
+}
+
+Saved save_if_defined(const Tensor& x) { return x.defined() ? save(x) : Saved(); }
+
+}  // namespace
+
+void check_eps(const char* op, double eps) {
+  check(std::isfinite(eps) && eps >= 0, "{}: eps is {}; it must be finite and not negative", op,
+        eps);
+}
+void check_momentum(const char* op, double momentum) {
+  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op, momentum);
+}
+
+Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& affine, double eps,
+                          Moments& moments) {
+  check_input(op, input, affine, eps);
+  const ChannelSizes n = sizes_of(input);
+  const int64_t count = n.rows * n.columns;
+  if (input.numel() > 0) {
+    check(count > 1,
+          "{}: training needs more than 1 value per channel, got input {}; use eval(), a larger "
+          "batch, or StatsMode::frozen",
+          op, input.shape());
+  }
+  const Tensor x = walkable(input);
+  moments = {in_double(op, {}, x, 0), in_double(op, {}, x, 0), input.numel() > 0 ? count : 0};
+  if (moments.count > 0) {
+    const Tensor workspace = new_tensor(op, {kernels::workspace_size(n)}, DType::float64);
+    dispatch_floating(x.dtype(), [&]<class T>(T) {
+      kernels::channel_moments(n, channels<const T>(x), doubles(moments.mean),
+                               doubles(moments.var), doubles(workspace));
+    });
+  }
+  const Tensor mean = moments.mean, s = inverse_deviation(op, moments.var, eps);
+  const Tensor y = apply(op, x, mean, s, affine);
+
+  return join(op, y, input, affine,
+              [=, x = save(input), weight = save_if_defined(affine.weight),
+               has_weight = affine.weight.defined()](const Tensor& dy, Gradients& dx) {
+                const Tensor v = x();
+                const Tensor gamma = has_weight ? weight() : Tensor();
+                if (v.numel() == 0) {
+                  for (std::size_t i = 0; i < 3; ++i) {
+                    if (dx.wanted(i)) dx[i] = i == 0 ? dy : zeros({n.channels}, {.dtype = v.dtype()});
+                  }
+                  return;
+                }
+                if (is_grad_enabled()) {  // the same formulas in recorded ops
+                  const Dims others = all_but_channel(v);
+                  const Tensor centred = v - cairn::mean(v, others, true);
+                  const Tensor r = rsqrt(cairn::mean(square(centred), others, true) + eps);
+                  const Tensor q = sum(dy * centred, others, true);
+                  if (dx.wanted(0)) {
+                    const Tensor inner = dy - cairn::mean(dy, others, true) -
+                                         centred * r * r * q / static_cast<double>(count);
+                    dx[0] = (gamma.defined() ? beside(gamma, v) * r : r) * inner;
+                  }
+                  if (dx.wanted(1)) dx[1] = (q * r).flatten();
+                  if (dx.wanted(2)) dx[2] = sum(dy, others);
+                  return;
+                }
+                const Tensor g = walkable(dy), values = walkable(v);
+                const Products sums = products(op, g, values, mean);
+                affine_gradients(sums, s, v.dtype(), dx);
+                if (!dx.wanted(0)) return;
+                const Tensor scale = in_double(op, gamma, v, 1);
+                const Tensor offset = per_channel(op, v), slope = per_channel(op, v);
+                const auto count_real = static_cast<double>(count);
+                for (int64_t c = 0; c < n.channels; ++c) {
+                  const double r = doubles(s)[c];
+                  doubles(scale)[c] *= r;
+                  doubles(offset)[c] = doubles(sums.g)[c] / count_real;
+                  doubles(slope)[c] = r * r * doubles(sums.gx)[c] / count_real;
+                }
+                Tensor out = new_tensor(op, v.shape(), v.dtype());
+                dispatch_floating(v.dtype(), [&]<class T>(T) {
+                  kernels::channel_input_gradient(n, channels<const T>(g), channels<const T>(values),
+                                                  doubles(mean), doubles(scale), doubles(offset),
+                                                  doubles(slope), channels<T>(out));
+                });
+                dx[0] = out;
+              });
+}
+
+Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& running_mean,
+                           const Tensor& running_var, const Affine& affine, double eps) {
+  check_input(op, input, affine, eps);
+  check_channels(op, input, running_mean, "running_mean");
+  check_channels(op, input, running_var, "running_var");
+  const Tensor x = walkable(input);
+  const Tensor mean = in_double(op, running_mean, x, 0);
+  const Tensor s = inverse_deviation(op, in_double(op, running_var, x, 1), eps);
+  const Tensor y = apply(op, x, mean, s, affine);
+
+  return join(op, y, input, affine,
+              [=, x = save(input), weight = save_if_defined(affine.weight),
+               has_weight = affine.weight.defined()](const Tensor& dy, Gradients& dx) {
+                const Tensor v = x();
+                if (dx.wanted(0)) {
+                  const Tensor scale = beside(s.to(v.dtype()), v);
+                  dx[0] = dy * (has_weight ? beside(weight(), v) * scale : scale);
+                }
+                if (is_grad_enabled()) {
+                  const Dims others = all_but_channel(v);
+                  const Tensor centred = v - beside(mean.to(v.dtype()), v);
+                  if (dx.wanted(1)) dx[1] = sum(dy * centred, others) * s.to(v.dtype());
+                  if (dx.wanted(2)) dx[2] = sum(dy, others);
+                } else if (dx.wanted(1) || dx.wanted(2)) {
+                  affine_gradients(products(op, walkable(dy), walkable(v), mean), s, v.dtype(), dx);
+                }
+              });
+}
+
+void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept {
+  const View& view = record.view_of();
+  dispatch_floating(view.dtype, [&]<class T>(T) {
+    for (int64_t c = 0; c < view.numel; ++c) {
+      T& value = view.as<T>()[c * view.strides[0]];
+      value = static_cast<T>((1 - weight) * static_cast<double>(value) +
+                             weight * factor * doubles(measured)[c]);
+    }
+  });
+  ++view.storage->version;
+}
+
+}  // namespace detail
+
+Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
+                  const Tensor& bias, const BatchNormFunctionOptions& options) {
+  constexpr const char* op = "batch_norm";
+  check(running_mean.defined() == running_var.defined(),
+        "{}: give both running_mean and running_var, or neither", op);
+  const detail::Affine affine{weight, bias};
+  if (!options.training) {
+    check(running_mean.defined(), "{}: without training it needs running_mean and running_var", op);
+    return detail::normalize_by_record(op, x, running_mean, running_var, affine, options.eps);
+  }
+  detail::check_momentum(op, options.momentum);
+  if (running_mean.defined() && x.dim() >= 2) {
+    for (const Tensor* running : {&running_mean, &running_var}) {
+      detail::check_channels(op, x, *running, running == &running_mean ? "running_mean" : "running_var");
+      const NoGrad guard;
+      detail::check_writable(op, *running);
+      check(!running->requires_grad(), "{}: a running tensor requires a gradient", op);
+    }
+  }
+  detail::Moments moments;
+  Tensor y = detail::normalize_by_batch(op, x, affine, options.eps, moments);
+  if (running_mean.defined() && moments.count > 0) {
+    detail::blend(running_mean, options.momentum, moments.mean, 1);
+    detail::blend(running_var, options.momentum, moments.var, detail::unbias(moments.count));
+  }
+  return y;
+}
+
+}  // namespace cairn

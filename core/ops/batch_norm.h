@@ -1,0 +1,43 @@
+// Batch normalisation in parts: the forward and what it measured come first; whoever keeps a record
+// moves it afterwards, in a step that cannot fail. The functional batch_norm and the modules are
+// both made of these.
+#pragma once
+
+#include <cairn/core/tensor.h>
+
+namespace cairn::detail {
+
+/// What a forward in training measured of each channel.
+struct Moments {
+  Tensor mean, var;   // float64 (C); the variance biased
+  int64_t count = 0;  // values a channel
+};
+
+struct Affine {
+  const Tensor& weight;  // (C) or undefined
+  const Tensor& bias;
+};
+
+/// Normalises x (N, C, *) by its own moments and reports them. Throws Error for one value a
+/// channel. An empty x gives an empty output, and moments of count 0.
+Tensor normalize_by_batch(const char* op, const Tensor& x, const Affine& affine, double eps,
+                          Moments& moments);
+
+/// Normalises x by a record, mean and var (C). The record is kept by value: that it moves later
+/// does not harm this gradient.
+Tensor normalize_by_record(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var,
+                           const Affine& affine, double eps);
+
+/// Throws Error unless value is finite and in [0, 1].
+void check_momentum(const char* op, double momentum);
+void check_eps(const char* op, double eps);
+
+/// record <- (1 - weight) record + weight * measured, in double. Cannot fail; counts as a write.
+void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept;
+
+/// What makes a biased variance of `count` values unbiased.
+inline double unbias(int64_t count) {
+  return static_cast<double>(count) / static_cast<double>(count - 1);
+}
+
+}  // namespace cairn::detail
