@@ -1,0 +1,42 @@
+#include <cairn/core/blas.h>
+#include <cairn/core/machine.h>
+
+#include <fmt/format.h>
+
+namespace cairn {
+
+std::string version() { return CAIRN_VERSION; }
+
+BuildInfo build_info() {
+#ifdef __clang__
+  const std::string compiler = fmt::format("clang {}.{}", __clang_major__, __clang_minor__);
+#else
+  const std::string compiler = fmt::format("g++ {}.{}", __GNUC__, __GNUC_MINOR__);
+#endif
+#if defined(__AVX512F__)
+  const char* const instruction_set = "AVX-512";
+#elif defined(__AVX2__)
+  const char* const instruction_set = "AVX2";
+#elif defined(__SSE2__)
+  const char* const instruction_set = "SSE2 (the x86-64 baseline)";
+#else
+  const char* const instruction_set = "the compiler's baseline";
+#endif
+  return {.version = version(),
+          .compiler = compiler,
+          .blas = blas::description(),
+          .blas_core = blas::core(),
+          .instruction_set = instruction_set};
+}
+
+std::string to_string(const MemoryStats& stats) {
+  return fmt::format("{} bytes in use, {} cached, {} at the peak", stats.in_use, stats.cached,
+                     stats.peak);
+}
+
+std::string to_string(const BuildInfo& info) {
+  return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
+                     info.instruction_set, info.blas, info.blas_core);
+}
+
+}  // namespace cairn

@@ -1,0 +1,28 @@
+#include <cairn/core/state_dict.h>
+
+#include <algorithm>
+
+namespace cairn {
+
+const StateDict::Item* StateDict::find(std::string_view name) const {
+  const auto found = std::find_if(items_.begin(), items_.end(),
+                                  [name](const Item& item) { return item.first == name; });
+  return found == items_.end() ? nullptr : &*found;
+}
+
+const Tensor& StateDict::at(std::string_view name) const {
+  const Item* const item = find(name);
+  check(item != nullptr, "state_dict: there is no '{}'", name);
+  return item->second;
+}
+
+Tensor& StateDict::operator[](std::string_view name) {
+  if (const Item* const item = find(name)) return const_cast<Item*>(item)->second;
+  return items_.emplace_back(std::string(name), Tensor()).second;
+}
+
+void StateDict::erase(std::string_view name) {
+  std::erase_if(items_, [name](const Item& item) { return item.first == name; });
+}
+
+}  // namespace cairn

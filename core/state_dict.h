@@ -1,0 +1,37 @@
+// Named tensors in order: what a model or an optimizer consists of.
+#pragma once
+
+#include <cairn/core/tensor.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cairn {
+
+/// Iterates as (name, tensor), in the order of insertion.
+class CAIRN_API StateDict {
+ public:
+  using Item = std::pair<std::string, Tensor>;
+
+  std::size_t size() const { return items_.size(); }
+  bool empty() const { return items_.empty(); }
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  /// Throws Error if there is no such name.
+  const Tensor& at(std::string_view name) const;
+  /// The tensor of that name, undefined and at the end if there was none.
+  Tensor& operator[](std::string_view name);
+  void erase(std::string_view name);
+
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+  auto begin() { return items_.begin(); }
+  auto end() { return items_.end(); }
+
+ private:
+  const Item* find(std::string_view name) const;
+  std::vector<Item> items_;
+};
+
+}  // namespace cairn
