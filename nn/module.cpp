@@ -1,0 +1,333 @@
+#include <cairn/core/autograd.h>
+#include <cairn/core/ops/internal.h>
+#include <cairn/nn/module.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cxxabi.h>
+#include <typeinfo>
+#include <unordered_set>
+
+namespace cairn::nn {
+
+struct Module::State {
+  std::string slot;  // the name under which the parent knows this module
+  std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters;
+  std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
+  bool training = true;
+  std::atomic<bool> checked{false};  // that all it uses is registered
+
+  void check_name(const char* what, const std::string& name) const {
+    check(!name.empty() && name.find('.') == std::string::npos,
+          "{}: the name '{}' is empty or has a dot", what, name);
+    const auto is_taken = [&name](const auto& slots) {
+      return std::any_of(slots.begin(), slots.end(), [&](auto& s) { return s.first == name; });
+    };
+    check(!is_taken(parameters) && !is_taken(buffers) && !is_taken(children),
+          "{}: the name '{}' is taken in this module", what, name);
+  }
+};
+
+Module::Module() : state_(std::make_unique<State>()) {}
+Module::Module(Module&& other) noexcept : state_(std::move(other.state_)) {}
+Module::~Module() = default;
+
+Module::State& Module::state() const {
+  check(state_ != nullptr, "module: it was moved from");
+  return *state_;
+}
+
+// ---- calling ----
+
+namespace {
+
+thread_local int depth = 0;  // of modules calling modules
+
+struct Inside {
+  Inside() { ++depth; }
+  ~Inside() { --depth; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+};
+
+}  // namespace
+
+Tensor Module::operator()(const Tensor& x) {
+  State& s = state();
+  try {
+    const bool outermost = depth == 0;
+    Tensor y = [&] {
+      const Inside inside;
+      return forward(x);
+    }();
+    if (outermost && is_grad_enabled() && !s.checked.load(std::memory_order_relaxed) &&
+        y.defined() && y.requires_grad()) {
+      check_registered(y, x);
+      s.checked = true;
+    }
+    return y;
+  } catch (Error& error) {
+    if (!s.slot.empty()) error.enter(s.slot);
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Error::out_of_memory("forward");
+  }
+}
+
+Tensor Module::forward(const Tensor&) {
+  throw Error(kind() + ": it has no forward(x); call it with its own arguments");
+}
+
+void Module::check_registered(const Tensor& y, const Tensor& x) const {
+  std::unordered_set<const void*> known;
+  for (const auto& [name, p] : named_parameters()) known.insert(p.impl().slot.get());
+  for (const detail::Edge& leaf : detail::leaves_between(y, x)) {
+    check(known.contains(leaf.leaf.get()),
+          "{}: its forward used a trainable tensor {} that is not registered; make it a member with "
+          "parameter(\"name\", ...), or its module with child(\"name\", ...)",
+          kind(), leaf.shape);
+  }
+}
+
+// ---- registering ----
+
+Parameter& Module::parameter(const std::string& name, Tensor value) {
+  state().check_name("parameter", name);
+  auto slot = std::make_unique<Parameter>(std::move(value));
+  if (slot->defined()) slot->impl().slot->name = name;
+  return *state().parameters.emplace_back(name, std::move(slot)).second;
+}
+
+Buffer& Module::buffer(const std::string& name, Tensor value, Buffer::Check check) {
+  state().check_name("buffer", name);
+  auto slot = std::make_unique<Buffer>(name, std::move(value), check);
+  return *state().buffers.emplace_back(name, std::move(slot)).second;
+}
+
+void Module::add_child(const std::string& name, std::shared_ptr<Module> module) {
+  state().check_name("child", name);
+  // The graph's messages name a parameter by its path.
+  for (auto& [path, p] : module->named_parameters()) p.impl().slot->name = name + "." + path;
+  module->state().slot = name;
+  state().children.emplace_back(name, std::move(module));
+}
+
+void Module::share(const std::string& name, Module& module) {
+  state().check_name("child", name);
+  std::shared_ptr<Module> owner = module.weak_from_this().lock();
+  check(owner != nullptr,
+        "child: '{}' is a module that is registered nowhere; move it in: child(\"{}\", "
+        "std::move(module))",
+        name, name);
+  state().children.emplace_back(name, std::move(owner));
+}
+
+// ---- looking through ----
+
+namespace {
+std::string join(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+}  // namespace
+
+// visit(path, module) for this module and all below it, parents first; shared ones at each name.
+template <class F>
+void Module::walk(const std::string& prefix, F visit) const {
+  visit(prefix, const_cast<Module&>(*this));
+  for (const auto& [name, module] : state().children) module->walk(join(prefix, name), visit);
+}
+
+std::vector<std::pair<std::string, Module&>> Module::named_children() const {
+  std::vector<std::pair<std::string, Module&>> children;
+  for (const auto& [name, module] : state().children) children.emplace_back(name, *module);
+  return children;
+}
+
+std::vector<std::pair<std::string, Module&>> Module::named_modules() const {
+  std::vector<std::pair<std::string, Module&>> modules;
+  std::unordered_set<const Module*> seen;
+  walk("", [&](const std::string& path, Module& module) {
+    if (seen.insert(&module).second) modules.emplace_back(path, module);
+  });
+  return modules;
+}
+
+std::vector<std::pair<std::string, Parameter&>> Module::named_parameters() const {
+  std::vector<std::pair<std::string, Parameter&>> parameters;
+  std::unordered_set<const void*> seen;
+  for (auto& [path, module] : named_modules()) {
+    for (const auto& [name, p] : module.state().parameters) {
+      if (p->defined() && seen.insert(&p->impl()).second) {
+        parameters.emplace_back(join(path, name), *p);
+      }
+    }
+  }
+  return parameters;
+}
+
+std::vector<std::pair<std::string, Buffer&>> Module::named_buffers() const {
+  std::vector<std::pair<std::string, Buffer&>> buffers;
+  for (auto& [path, module] : named_modules()) {
+    for (const auto& [name, b] : module.state().buffers) {
+      if (b->listed()) buffers.emplace_back(join(path, name), *b);
+    }
+  }
+  return buffers;
+}
+
+std::vector<Tensor> Module::parameters() const {
+  std::vector<Tensor> tensors;
+  for (const auto& [name, p] : named_parameters()) tensors.push_back(p);
+  return tensors;
+}
+
+// ---- state ----
+
+StateDict Module::state_dict() const {
+  StateDict dict;
+  walk("", [&](const std::string& path, Module& module) {
+    for (const auto& [name, p] : module.state().parameters) {
+      if (p->defined()) dict[join(path, name)] = p->detach();
+    }
+    for (const auto& [name, b] : module.state().buffers) {
+      if (b->listed()) dict[join(path, name)] = b->tensor().detach();
+    }
+  });
+  return dict;
+}
+
+LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& options) {
+  return detail::no_bad_alloc("load_state_dict", [&] {
+    LoadReport report;
+    std::string problems;
+    std::unordered_set<std::string> used;
+    std::vector<std::pair<Tensor, Tensor>> parameters;  // slot, new values
+    std::vector<std::pair<Buffer*, Tensor>> buffers;
+
+    // The values for a slot, in its dtype; undefined where there are none.
+    const auto find = [&](const std::string& path, const Tensor& slot) -> Tensor {
+      used.insert(path);
+      if (!values.contains(path)) {
+        report.missing.push_back(path);
+        return {};
+      }
+      const Tensor& v = values.at(path);
+      if (!v.defined() || v.shape() != slot.shape()) {
+        problems += fmt::format("\n  {}: {} given, the model has {}", path,
+                                v.defined() ? to_string(v.shape()) : "an undefined tensor",
+                                slot.shape());
+        return {};
+      }
+      const Tensor converted = v.detach().to(slot.dtype());
+      const bool own = v.view_of().storage.get() == slot.view_of().storage.get();
+      return own ? converted.clone() : converted;
+    };
+    walk("", [&](const std::string& path, Module& module) {
+      for (const auto& [name, p] : module.state().parameters) {
+        if (!p->defined()) continue;
+        if (Tensor v = find(join(path, name), *p); v.defined()) parameters.emplace_back(*p, v);
+      }
+      for (const auto& [name, b] : module.state().buffers) {
+        if (!b->listed()) continue;
+        const std::string full = join(path, name);
+        Tensor v = find(full, *b);
+        if (!v.defined()) continue;
+        try {
+          b->check_values(full.c_str(), v);
+          buffers.emplace_back(b.get(), v);
+        } catch (const Error& error) {
+          problems += fmt::format("\n  {}", error.what());
+        }
+      }
+    });
+    for (const auto& [name, tensor] : values) {
+      if (!used.contains(name)) report.unexpected.push_back(name);
+    }
+    if (options.strict) {
+      for (const std::string& name : report.missing) problems += "\n  " + name + ": missing";
+      for (const std::string& name : report.unexpected) {
+        problems += "\n  " + name + ": the model has no such entry";
+      }
+    }
+    check(problems.empty(), "load_state_dict: nothing was loaded, because{}", problems);
+
+    for (auto& [slot, v] : parameters) detail::write_values(slot, v.view_of());  // cannot throw
+    for (auto& [slot, v] : buffers) slot->assign(v);
+    return report;
+  });
+}
+
+void copy_state(const Module& from, Module& to) { to.load_state_dict(from.state_dict()); }
+
+void Module::train(bool training) {
+  walk("", [training](const std::string&, Module& module) { module.state().training = training; });
+}
+
+bool Module::is_training() const { return state().training; }
+
+void Module::zero_grad() {
+  for (auto& [name, p] : named_parameters()) p.zero_grad();
+}
+
+void Module::requires_grad_(bool requires_grad) {
+  for (auto& [name, p] : named_parameters()) p.requires_grad_(requires_grad);
+}
+
+void Module::to(DType dtype) {
+  check(is_floating(dtype), "to: a model's parameters cannot be {}", dtype);
+  struct Change {
+    Tensor tensor, values, grad;
+  };
+  detail::no_bad_alloc("to", [&] {
+    std::vector<Change> changes;
+    const auto convert = [&](const Tensor& x) {
+      if (!is_floating(x.dtype()) || x.dtype() == dtype) return;
+      const Tensor values = x.detach().to(dtype), grad = x.grad();
+      values.view_of().storage->guarded = x.view_of().storage->guarded;
+      changes.push_back({x, values, grad.defined() ? grad.detach().to(dtype) : grad});
+    };
+    walk("", [&](const std::string&, Module& module) {
+      for (const auto& [name, p] : module.state().parameters) {
+        if (p->defined()) convert(*p);
+      }
+      for (const auto& [name, b] : module.state().buffers) convert(*b);
+    });
+    for (Change& change : changes) {  // cannot throw
+      detail::TensorImpl& impl = change.tensor.impl();
+      impl.view = change.values.view_of();
+      impl.epoch = impl.view.storage->epoch;
+      if (impl.slot) impl.slot->grad = change.grad;
+    }
+  });
+}
+
+// ---- printing ----
+
+std::string Module::kind() const {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
+  const std::string full = status == 0 ? name.get() : typeid(*this).name();
+  const std::size_t colon = full.rfind("::");
+  return colon == std::string::npos ? full : full.substr(colon + 2);
+}
+
+namespace {
+
+std::string print(const Module& module, const std::string& indent) {
+  std::string text = module.kind() + "(" + module.extra_repr();
+  const auto children = module.named_children();
+  for (const auto& [name, child] : children) {
+    text += "\n" + indent + "  (" + name + "): " + print(child, indent + "  ");
+  }
+  return text + (children.empty() ? ")" : "\n" + indent + ")");
+}
+
+}  // namespace
+
+std::string to_string(const Module& module) { return print(module, ""); }
+
+}  // namespace cairn::nn

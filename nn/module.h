@@ -1,0 +1,134 @@
+// Modules: what holds parameters. A name is given once, where the member is declared:
+//
+//   struct Net : nn::Module {
+//     nn::Linear& fc = child("fc", nn::Linear(10, 5));
+//     Tensor forward(const Tensor& x) override { return fc(x); }
+//   };
+//
+// The member is the registry's slot, which lies on the heap. So a module may be moved, by
+// construction, and its members stay good; it cannot be copied or assigned.
+#pragma once
+
+#include <cairn/core/state_dict.h>
+#include <cairn/nn/parameter.h>
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cairn::nn {
+
+struct LoadOptions {
+  bool strict = true;  ///< missing and unexpected names are errors
+};
+
+/// What load_state_dict() with strict = false passed over.
+struct LoadReport {
+  std::vector<std::string> missing, unexpected;
+};
+
+/// Base of everything that has parameters. A moved-from module throws Error when it is used.
+class CAIRN_API Module : public std::enable_shared_from_this<Module> {
+ public:
+  Module();
+  Module(Module&& other) noexcept;
+  Module& operator=(Module&&) = delete;
+  virtual ~Module();
+
+  /// Calls forward(). An Error that passes is given this module's name. The first outermost call
+  /// that builds a graph checks that every trainable tensor it used is registered.
+  Tensor operator()(const Tensor& x);
+  /// What the module computes. Those that take other arguments have an operator() of their own.
+  virtual Tensor forward(const Tensor& x);
+
+  // ---- what it holds: each once, under its first name, in PyTorch's order ----
+  std::vector<std::pair<std::string, Parameter&>> named_parameters() const;
+  std::vector<std::pair<std::string, Buffer&>> named_buffers() const;
+  /// This module first, under the empty name.
+  std::vector<std::pair<std::string, Module&>> named_modules() const;
+  /// The modules registered here, shared ones at each of their names.
+  std::vector<std::pair<std::string, Module&>> named_children() const;
+  /// Handles to the parameters, for an optimizer.
+  std::vector<Tensor> parameters() const;
+
+  // ---- state ----
+  /// Parameters and buffers by path. The tensors share the model's memory.
+  StateDict state_dict() const;
+  /// Copies values in. Everything is checked first: the Error lists all that is missing,
+  /// unexpected or of another shape, and then nothing has changed.
+  LoadReport load_state_dict(const StateDict& values, const LoadOptions& options = {});
+
+  /// Sets the mode of this module and of all in it.
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool is_training() const;
+  /// Drops every parameter's gradient.
+  void zero_grad();
+  /// Says for every parameter whether it is trained. Buffers and modes are not touched.
+  void requires_grad_(bool requires_grad);
+  /// Converts floating parameters, their gradients and floating buffers, which keep their identity.
+  void to(DType dtype);
+
+  /// The class's name, for printing and messages.
+  virtual std::string kind() const;
+  /// What stands between the parentheses when it is printed.
+  virtual std::string extra_repr() const { return ""; }
+
+ protected:
+  // Names must be unique here, not empty and without a dot: Error otherwise.
+
+  /// An undefined value makes an absent parameter: not listed, not trained.
+  Parameter& parameter(const std::string& name, Tensor value);
+  Buffer& buffer(const std::string& name, Tensor value, Buffer::Check check = nullptr);
+
+  /// Moves a module in.
+  template <class M>
+    requires(!std::is_lvalue_reference_v<M> && std::derived_from<M, Module>)
+  M& child(const std::string& name, M&& module) {
+    return add(name, std::make_shared<M>(std::forward<M>(module)));
+  }
+  /// Makes one in place, for a class that cannot move: child<Net>("net", args...).
+  template <class M, class... Args>
+    requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...))
+  M& child(const std::string& name, Args&&... args) {
+    return add(name, std::make_shared<M>(std::forward<Args>(args)...));
+  }
+  /// Shares a module that is registered elsewhere, under another name.
+  template <std::derived_from<Module> M>
+  M& child(const std::string& name, M& shared) {
+    share(name, shared);
+    return shared;
+  }
+
+ private:
+  struct State;
+
+  template <class M>
+  M& add(const std::string& name, std::shared_ptr<M> module) {
+    M& reference = *module;
+    add_child(name, std::move(module));
+    return reference;
+  }
+  void add_child(const std::string& name, std::shared_ptr<Module> module);
+  void share(const std::string& name, Module& module);
+  State& state() const;
+  void check_registered(const Tensor& y, const Tensor& x) const;
+  template <class F>
+  void walk(const std::string& prefix, F visit) const;
+
+  std::unique_ptr<State> state_;
+};
+
+/// Copies parameters and buffers from one model to another of the same names and shapes, as a mean
+/// teacher's first step. Throws Error listing every difference; then nothing has changed.
+CAIRN_API void copy_state(const Module& from, Module& to);
+
+/// The tree of modules with their options.
+CAIRN_API std::string to_string(const Module& module);
+
+}  // namespace cairn::nn
+
+template <std::derived_from<cairn::nn::Module> M>
+struct fmt::formatter<M> : cairn::detail::Printed<cairn::nn::Module> {};

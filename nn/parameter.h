@@ -1,0 +1,106 @@
+// What a module holds: parameters, which gradients train, and buffers, which they never do.
+#pragma once
+
+#include <cairn/core/tensor.h>
+
+#include <string>
+
+namespace cairn {
+
+namespace nn {
+class Module;
+}
+
+/// A tensor that requires a gradient and is registered with a module. Usable wherever a Tensor is.
+/// It keeps its identity: write values with copy_() under NoGrad, it cannot be assigned.
+class CAIRN_API Parameter : public Tensor {
+ public:
+  Parameter() = default;
+  /// Takes a tensor over and makes it require a gradient. An undefined one stays undefined: the
+  /// parameter is absent, as a bias that was not asked for.
+  explicit Parameter(Tensor value);
+  Parameter(const Parameter&) = default;
+  Parameter& operator=(const Parameter&) = delete;
+  ~Parameter() = default;
+};
+
+/// A tensor that belongs to a module's state but is not trained: read like a Tensor, written only
+/// by its layer, by copy_() and by loading. It reaches no optimizer and takes no gradient.
+class CAIRN_API Buffer {
+ public:
+  /// Says why values are unacceptable, by throwing.
+  using Check = void (*)(const char* name, const Tensor& values);
+
+  Buffer(std::string name, Tensor value, Check check = nullptr);
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  // ---- reading ----
+  const Tensor& tensor() const { return value_; }
+  operator const Tensor&() const { return value_; }  // NOLINT(google-explicit-constructor)
+  bool defined() const { return value_.defined(); }
+  Shape shape() const { return value_.shape(); }
+  int64_t size(int64_t d) const { return value_.size(d); }
+  int64_t dim() const { return value_.dim(); }
+  int64_t numel() const { return value_.numel(); }
+  DType dtype() const { return value_.dtype(); }
+  Tensor operator[](int64_t i) const { return value_[i]; }
+  template <Arithmetic T>
+  T item() const {
+    return value_.item<T>();
+  }
+  template <Arithmetic T>
+  T at(const Dims& index) const {
+    return value_.at<T>(index);
+  }
+  template <Arithmetic T>
+  std::vector<T> to_vector() const {
+    return value_.to_vector<T>();
+  }
+  template <Element T>
+  const T* data() const {
+    return value_.data<T>();
+  }
+  Tensor clone() const { return value_.clone(); }
+  Tensor to(DType dtype) const { return value_.to(dtype); }
+  bool requires_grad() const { return false; }
+
+  // ---- writing ----
+  /// Sets the values, frozen or not. The shape must be the buffer's; the dtype is converted.
+  Buffer& copy_(const Tensor& values);
+  /// From now on the layer's own recording passes this buffer by.
+  void freeze() { frozen_ = true; }
+  void unfreeze() { frozen_ = false; }
+  bool frozen() const { return frozen_; }
+  /// requires_grad_(false) says the same as freeze(). (PyTorch ignores it on a buffer.) true
+  /// throws: a buffer is never trained by gradient.
+  Buffer& requires_grad_(bool requires_grad);
+
+  // ---- for modules and loading ----
+  /// Throws Error unless copy_() would take the values; `name` is for the message.
+  void check_values(const char* name, const Tensor& values) const;
+  /// Is it part of the module's state now? A layer without a record has buffers that only answer.
+  bool listed() const { return listed_; }
+  void set_listed(bool listed) { listed_ = listed; }
+  /// Was it ever given values by copy_() or by loading?
+  bool assigned() const { return assigned_; }
+  /// The last step of copy_() and of loading, which cannot fail: the values are checked and of the
+  /// buffer's dtype.
+  void assign(const Tensor& values) noexcept;
+
+ private:
+  std::string name_;
+  Tensor value_;
+  Check check_;
+  bool frozen_ = false, listed_ = true, assigned_ = false;
+};
+
+namespace nn {
+using cairn::Buffer;
+using cairn::Parameter;
+}  // namespace nn
+
+}  // namespace cairn
+
+template <>
+struct fmt::formatter<cairn::Buffer> : fmt::formatter<cairn::Tensor> {};
