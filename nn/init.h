@@ -1,0 +1,14 @@
+// Initial values of parameters, drawn from the default generator; PyTorch's for the same seed.
+#pragma once
+
+#include <cairn/core/tensor.h>
+
+namespace cairn::nn::init {
+
+/// U(-bound, bound) in float32.
+CAIRN_API Tensor uniform(const Shape& shape, double bound);
+
+/// Weights (out, in): U(±1/√in), as kaiming_uniform with a = √5. Source: He et al. 2015.
+CAIRN_API Tensor kaiming_uniform(const Shape& shape);
+
+}  // namespace cairn::nn::init

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cairn/nn/module.h>
+
+namespace cairn::nn {
+
+struct LinearOptions {
+  bool bias = true;
+};
+
+/// y = x Wᵀ + b.
+/// Shape: x (*, in) -> y (*, out); weight (out, in), bias (out).
+/// Both start from U(±1/√in), drawn from the default generator, weight first.
+/// Throws Error if a size is negative, or x has another number of features.
+/// Source: agrees with torch.nn.Linear, the drawn weights included.
+class CAIRN_API Linear : public Module {
+ public:
+  Linear(int64_t in_features, int64_t out_features, const LinearOptions& options = {});
+
+  Tensor forward(const Tensor& x) override;
+  std::string extra_repr() const override;
+
+  Parameter& weight;
+  Parameter& bias;  ///< undefined if there is none
+};
+
+}  // namespace cairn::nn

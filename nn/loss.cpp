@@ -1,0 +1,10 @@
+#include <cairn/nn/loss.h>
+
+namespace cairn::nn {
+
+std::string MSELoss::extra_repr() const {
+  constexpr const char* names[] = {"mean", "sum", "none"};
+  return std::string("reduction=") + names[static_cast<std::size_t>(options_.reduction)];
+}
+
+}  // namespace cairn::nn

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cairn/core/ops.h>
+#include <cairn/nn/module.h>
+
+namespace cairn::nn {
+
+using cairn::MSELossOptions;
+
+/// (x - target)², its mean, its sum or each; see mse_loss().
+class CAIRN_API MSELoss : public Module {
+ public:
+  explicit MSELoss(const MSELossOptions& options = {}) : options_(options) {}
+
+  Tensor operator()(const Tensor& x, const Tensor& target) const {
+    return mse_loss(x, target, options_);
+  }
+  std::string extra_repr() const override;
+
+ private:
+  MSELossOptions options_;
+};
+
+}  // namespace cairn::nn
