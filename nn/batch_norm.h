@@ -1,0 +1,107 @@
+// Batch normalisation layers: which statistics normalise, and when the record moves.
+//
+//   StatsMode | train(): normalises by | train(): records  | eval(): normalises by
+//   track     | the batch              | mean, var, count  | the record
+//   hold      | the batch              | nothing           | the record as last recorded
+//   frozen    | the record             | nothing           | the record
+//
+// The mode is sticky: train() and eval() never change it. A layer built with
+// track_running_stats = false has no record: its mode reads hold and the batch normalises, in eval
+// too. Its buffers answer 0, 1 and 0 and are not in state_dict, until tracking is turned on.
+#pragma once
+
+#include <cairn/nn/module.h>
+
+#include <optional>
+
+namespace cairn::detail {
+struct Moments;
+}
+
+namespace cairn::nn {
+
+enum class StatsMode : unsigned char { track, hold, frozen };
+CAIRN_API std::string to_string(StatsMode mode);
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  std::optional<double> momentum = 0.1;  ///< nullopt: the record is the average of all batches
+  bool affine = true;
+  bool track_running_stats = true;
+  bool check_finite = false;  ///< throw for a batch whose statistics are not finite
+};
+
+/// What the three layers share; each of them states only its ranks.
+///   y = (x - mean) / sqrt(var + eps) * weight + bias
+/// Shape: x (N, C, *) -> y (N, C, *); weight, bias, running_mean and running_var (C).
+/// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var. mean, var and count
+/// move together, after the output exists, or not at all.
+/// Throws Error for another rank, C or dtype, or where the batch normalises one value a channel.
+/// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.BatchNorm*d while tracking.
+class CAIRN_API BatchNorm : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+  std::string extra_repr() const override;
+
+  StatsMode stats_mode() const;
+  /// track on a layer without a record gives it one, (0, 1, 0). frozen throws Error without one;
+  /// hold then changes nothing.
+  void set_stats_mode(StatsMode mode);
+  /// StatsMode track or hold, under PyTorch's name.
+  void track_running_stats(bool track);
+  /// Back to (0, 1, 0), frozen buffers too. Without a record there is nothing to do.
+  void reset_running_stats();
+  bool has_record() const;
+
+  Parameter& weight;  ///< undefined without affine
+  Parameter& bias;    ///< undefined without affine
+  Buffer& running_mean;
+  Buffer& running_var;
+  Buffer& num_batches_tracked;
+
+ protected:
+  struct Ranks {
+    int64_t lowest, highest;
+    const char* shapes;
+  };
+  BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
+            const BatchNormOptions& options);
+
+ private:
+  // On the heap, so that it stays where it is when the layer moves.
+  struct Statistics;
+
+  Statistics& statistics() const;
+  Tensor by_batch(const Tensor& x);
+  void record(const detail::Moments& moments) noexcept;
+  void set_record(bool exists);
+
+  const char* kind_;
+  Ranks ranks_;
+  int64_t channels_;
+  BatchNormOptions options_;
+  std::shared_ptr<Statistics> statistics_;
+};
+
+/// For (N, C) or (N, C, L).
+class CAIRN_API BatchNorm1d : public BatchNorm {
+ public:
+  explicit BatchNorm1d(int64_t channels, const BatchNormOptions& options = {});
+};
+
+/// For (N, C, H, W).
+class CAIRN_API BatchNorm2d : public BatchNorm {
+ public:
+  explicit BatchNorm2d(int64_t channels, const BatchNormOptions& options = {});
+};
+
+/// For (N, C, D, H, W).
+class CAIRN_API BatchNorm3d : public BatchNorm {
+ public:
+  explicit BatchNorm3d(int64_t channels, const BatchNormOptions& options = {});
+};
+
+}  // namespace cairn::nn
+
+template <>
+struct fmt::formatter<cairn::nn::StatsMode> : cairn::detail::Printed<cairn::nn::StatsMode> {};
