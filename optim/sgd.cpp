@@ -1,0 +1,202 @@
+#include <cairn/core/loops.h>
+#include <cairn/optim/sgd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+namespace cairn::optim {
+namespace {
+
+void check_options(std::size_t group, const SGDOptions& o) {
+  const auto check_number = [group](const char* name, double value) {
+    check(std::isfinite(value) && value >= 0,
+          "SGD: group {}: {} is {}; it must be finite and not negative", group, name, value);
+  };
+  check_number("lr", o.lr);
+  check_number("momentum", o.momentum);
+  check_number("weight_decay", o.weight_decay);
+  check(std::isfinite(o.dampening), "SGD: group {}: dampening is {}", group, o.dampening);
+  check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
+        "SGD: group {}: nesterov needs momentum > 0 and dampening 0, got {} and {}", group,
+        o.momentum, o.dampening);
+}
+
+void check_parameter(std::size_t group, std::size_t i, const Tensor& p) {
+  check(p.defined(), "SGD: group {}: parameter {} is undefined", group, i);
+  check(!p.view_of().storage->guarded,
+        "SGD: group {}: parameter {} {} is a buffer, which is never trained", group, i, p.shape());
+  check(p.is_leaf(), "SGD: group {}: parameter {} {} is no leaf: an op computed it", group, i,
+        p.shape());
+  check(is_floating(p.dtype()), "SGD: group {}: parameter {} {} is {}", group, i, p.shape(),
+        p.dtype());
+}
+
+// Throws Error unless every parameter can be moved, and stands here once.
+void check_groups(const std::vector<SGD::Group>& groups) {
+  std::unordered_set<const void*> seen;
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    check_options(k, groups[k]);
+    check(!groups[k].params.empty(), "SGD: group {}: no parameters", k);
+    for (std::size_t i = 0; i < groups[k].params.size(); ++i) {
+      const Tensor& p = groups[k].params[i];
+      check_parameter(k, i, p);
+      check(seen.insert(&p.impl()).second, "SGD: group {}: parameter {} {} is there twice", k, i,
+            p.shape());
+    }
+  }
+}
+
+}  // namespace
+
+SGD::SGD(const std::vector<Tensor>& params, const SGDOptions& options) {
+  add_group(params, options);
+}
+
+void SGD::add_group(const std::vector<Tensor>& params, const SGDOptions& options) {
+  detail::no_bad_alloc("SGD", [&] {
+    std::vector<Group> groups = groups_;
+    groups.push_back({options, params, std::vector<Tensor>(params.size())});
+    check_groups(groups);
+    groups_ = std::move(groups);
+  });
+}
+
+std::vector<Tensor> SGD::parameters() const {
+  std::vector<Tensor> all;
+  for (const Group& group : groups_) all.insert(all.end(), group.params.begin(), group.params.end());
+  return all;
+}
+
+void SGD::step() {
+  detail::no_bad_alloc("SGD", [&] {
+    const NoGrad guard;
+    check_groups(groups_);
+    std::vector<Tensor> first;  // buffers of those that step for the first time
+    for (const Group& group : groups_) {
+      for (std::size_t i = 0; i < group.params.size(); ++i) {
+        const Tensor& p = group.params[i];
+        detail::check_writable("SGD", p);
+        const bool starts = group.momentum != 0 && !group.momentum_buffers[i].defined();
+        if (p.grad().defined() && starts) first.push_back(empty_like(p));
+      }
+    }
+    // From here on nothing can fail.
+    auto next_first = first.begin();
+    for (Group& group : groups_) {
+      for (std::size_t i = 0; i < group.params.size(); ++i) {
+        Tensor& p = group.params[i];
+        const Tensor g = p.grad();
+        if (!g.defined()) continue;
+        Tensor& buffer = group.momentum_buffers[i];
+        const bool starts = group.momentum != 0 && !buffer.defined();
+        if (starts) buffer = std::move(*next_first++);
+        detail::dispatch_floating(p.dtype(), [&]<class T>(T) {
+          const T sign = group.maximize ? T{-1} : T{1};
+          const auto lr = static_cast<T>(group.lr), decay = static_cast<T>(group.weight_decay);
+          const auto mu = static_cast<T>(group.momentum);
+          const auto fresh = static_cast<T>(1 - group.dampening);
+          const detail::View& values = p.view_of();
+          if (group.momentum == 0) {
+            detail::map_into<T, T, T>(
+                [=](T v, T dv) { return v - lr * (sign * dv + decay * v); }, values, values,
+                g.view_of());
+            return;
+          }
+          const detail::View& b = buffer.view_of();
+          if (starts) {
+            detail::map_into<T, T, T>([=](T v, T dv) { return sign * dv + decay * v; }, b, values,
+                                      g.view_of());
+          } else {
+            detail::map_into<T, T, T, T>(
+                [=](T old, T v, T dv) { return mu * old + fresh * (sign * dv + decay * v); }, b, b,
+                values, g.view_of());
+          }
+          if (group.nesterov) {
+            detail::map_into<T, T, T, T>(
+                [=](T v, T dv, T m) { return v - lr * (sign * dv + decay * v + mu * m); }, values,
+                values, g.view_of(), b);
+          } else {
+            detail::map_into<T, T, T>([=](T v, T m) { return v - lr * m; }, values, values, b);
+          }
+        });
+        if (buffer.defined()) ++buffer.view_of().storage->version;
+        ++p.view_of().storage->version;
+      }
+    }
+  });
+}
+
+namespace {
+
+// The names and values of a group's options, for saving and loading alike.
+template <class Options, class F>
+void each_option(Options& o, F f) {
+  f("lr", o.lr);
+  f("momentum", o.momentum);
+  f("dampening", o.dampening);
+  f("weight_decay", o.weight_decay);
+  f("nesterov", o.nesterov);
+  f("maximize", o.maximize);
+}
+
+}  // namespace
+
+StateDict SGD::state_dict() const {
+  StateDict dict;
+  std::size_t index = 0;
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
+    each_option(groups_[k], [&](const char* name, const auto& value) {
+      dict[fmt::format("groups.{}.{}", k, name)] = full({}, value, {.dtype = DType::float64});
+    });
+    for (const Tensor& b : groups_[k].momentum_buffers) {
+      if (b.defined()) dict[fmt::format("state.{}.momentum_buffer", index)] = b.clone();
+      ++index;
+    }
+  }
+  return dict;
+}
+
+void SGD::load_state_dict(const StateDict& values) {
+  detail::no_bad_alloc("SGD", [&] {
+    const NoGrad guard;
+    std::vector<Group> groups = groups_;
+    std::string problems;
+    std::size_t index = 0, used = 0;
+    for (std::size_t k = 0; k < groups.size(); ++k) {
+      Group& group = groups[k];
+      each_option(group, [&]<class T>(const char* name, T& option) {
+        const std::string path = fmt::format("groups.{}.{}", k, name);
+        if (!values.contains(path) || values.at(path).numel() != 1) {
+          problems += "\n  " + path + ": missing, or not one number";
+          return;
+        }
+        option = values.at(path).template item<T>();
+        ++used;
+      });
+      for (std::size_t i = 0; i < group.params.size(); ++i, ++index) {
+        const std::string path = fmt::format("state.{}.momentum_buffer", index);
+        group.momentum_buffers[i] = {};
+        if (!values.contains(path)) continue;  // that parameter has not stepped yet
+        ++used;
+        const Tensor& b = values.at(path);
+        if (b.defined() && b.shape() == group.params[i].shape()) {
+          group.momentum_buffers[i] = b.detach().to(group.params[i].dtype()).clone();
+        } else {
+          problems += fmt::format("\n  {}: {} given, the parameter is {}", path, b,
+                                  group.params[i].shape());
+        }
+      }
+    }
+    if (used < values.size() && problems.empty()) {
+      problems = "\n  it has entries for more groups or parameters than there are";
+    }
+    check(problems.empty(), "SGD: the state was not loaded, because{}", problems);
+    check_groups(groups);
+    groups_ = std::move(groups);
+  });
+}
+
+}  // namespace cairn::optim
