@@ -24,28 +24,31 @@ Saved save(const Tensor& x) {
   Saved saved;
   if (!grad_enabled) return saved;  // record() will not join a graph, so nobody will ask
   const detail::TensorImpl& impl = x.impl();
-  saved.view_ = impl.view;
-  saved.node_ = impl.node;
-  if (!impl.node && impl.requires_grad()) saved.slot_ = impl.slot;
+  saved.value_ = detail::TensorImpl::create(impl.view);
+  saved.value_->node = impl.node;
+  if (!impl.node && impl.requires_grad()) saved.value_->slot = impl.slot;
   saved.identity_ = &impl;
   saved.version_ = impl.view.storage->version;
   return saved;
 }
 
-Tensor Saved::operator()() const {
-  const char* const op = current_node->name();
-  check(version_ == view_.storage->version,
+static void fail_stale(const detail::TensorImpl& saved) {
+  const bool named = saved.slot && !saved.slot->name.empty();
+  check(false,
         "{}: a tensor {} {}that its gradient needs was written to after the forward; write to a "
         "clone() of it, or after backward()",
-        op, view_.shape, slot_ && !slot_->name.empty() ? "(parameter '" + slot_->name + "') " : "");
-  auto impl = detail::TensorImpl::create(view_);
-  if (grad_enabled) {
-    // An op's own output is known by its identity: holding its node here would be a cycle.
-    const bool own_output = identity_ == current_node->identity;
-    impl->node = own_output ? detail::Ref(current_node) : node_;
-    impl->slot = slot_;
-  }
-  return Tensor(std::move(impl));
+        current_node->name(), saved.view.shape,
+        named ? fmt::format("(parameter '{}') ", saved.slot->name) : "");
+}
+
+Tensor Saved::operator()() const {
+  const detail::View& view = value_->view;
+  if (version_ != view.storage->version) fail_stale(*value_);
+  if (!grad_enabled || identity_ != current_node->identity) return Tensor(value_);
+  // The op's own output: holding its node here would be a cycle.
+  auto output = detail::TensorImpl::create(view);
+  output->node = detail::Ref(current_node);
+  return Tensor(std::move(output));
 }
 
 // ---- nodes ----

@@ -70,9 +70,9 @@ class CAIRN_API Saved {
 
  private:
   friend CAIRN_API Saved save(const Tensor& x);
-  detail::View view_;
-  detail::Ref<detail::Node> node_;
-  detail::Ref<detail::GradSlot> slot_;
+  // A handle of its own: the tensor's would keep its .grad alive, and under create_graph that may
+  // hold the graph which holds this.
+  detail::Ref<detail::TensorImpl> value_;
   const void* identity_ = nullptr;  // of the tensor; tells an op's own output
   uint32_t version_ = 0;
 };

@@ -107,30 +107,29 @@ Plan<1 + sizeof...(In)> plan_of(const View& out, const In&... in) {
   return plan;
 }
 
-/// One run: out[i] = f(in[i]...). What lies dense is a loop the compiler can vectorise; so is a
-/// dense operand beside one that stands still.
+/// One run: out[i] = f(in[i]...), all dense, which the compiler can vectorise.
 template <class F, class Out, class... In>
-void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride, Out* out,
-             const In*... in) {
-  const auto strided = [&]<std::size_t... K>(std::index_sequence<K...>) {
-    if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
-      for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
-    } else {
-      for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
-    }
-  };
+void map_dense(F& f, int64_t n, Out* out, const In*... in) {
+  for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+}
+
+/// One run with any strides. A dense operand beside one that stands still is vectorised too.
+template <class F, class Out, class... In, std::size_t... K>
+void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
+             std::index_sequence<K...>, Out* out, const In*... in) {
+  if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) return map_dense(f, n, out, in...);
   if constexpr (sizeof...(In) == 2) {
     const auto [a, b] = std::tuple(in...);
-    if (stride == std::array<int64_t, 3>{1, 1, 0}) {
+    if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
       for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], *b);
       return;
     }
-    if (stride == std::array<int64_t, 3>{1, 0, 1}) {
+    if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
       for (int64_t i = 0; i < n; ++i) out[i] = f(*a, b[i]);
       return;
     }
   }
-  strided(std::index_sequence_for<In...>{});
+  for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
 }
 
 /// out = f(in...) element by element; the inputs broadcast to the output.
@@ -138,12 +137,7 @@ template <class Out, class... In, class F>
 void map_into(F f, const View& out, const std::conditional_t<true, View, In>&... in) {
   if (out.contiguous && ((in.contiguous && in.numel == out.numel) && ...)) {
     parallel_for(out.numel, grain_elements, [&](int64_t begin, int64_t end) {
-      constexpr std::array<int64_t, 1 + sizeof...(In)> dense = [] {
-        std::array<int64_t, 1 + sizeof...(In)> ones{};
-        ones.fill(1);
-        return ones;
-      }();
-      map_run(f, end - begin, dense, out.as<Out>() + begin, (in.template as<In>() + begin)...);
+      map_dense(f, end - begin, out.as<Out>() + begin, (in.template as<In>() + begin)...);
     });
     return;
   }
@@ -151,8 +145,8 @@ void map_into(F f, const View& out, const std::conditional_t<true, View, In>&...
   const auto plan = plan_of(out, in...);
   parallel_for(out.numel, grain_elements, [&](int64_t begin, int64_t end) {
     plan.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
-      [&]<std::size_t... K>(std::index_sequence<K...>) {
-        map_run(f, n, stride, out.as<Out>() + offset[0],
+      [&]<std::size_t... K>(std::index_sequence<K...> each) {
+        map_run(f, n, stride, each, out.as<Out>() + offset[0],
                 (in.template as<In>() + offset[K + 1])...);
       }(std::index_sequence_for<In...>{});
     });

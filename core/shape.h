@@ -42,11 +42,16 @@ class CAIRN_API Shape {
   void insert(int64_t d, int64_t dim);
   void erase(int64_t d);
 
-  /// The number of elements. Throws Error if a dimension is negative or the count passes 2^63.
-  int64_t numel() const;
+  /// The number of elements. Throws Error naming `op` if a dimension is negative or the count
+  /// passes 2^63.
+  int64_t numel(const char* op = "shape") const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
-    return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
+    if (a.size_ != b.size_) return false;
+    for (std::size_t d = 0; d < static_cast<std::size_t>(a.size_); ++d) {  // inline, unlike memcmp
+      if (a.dims_[d] != b.dims_[d]) return false;
+    }
+    return true;
   }
 
  private:
