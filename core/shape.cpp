@@ -12,15 +12,15 @@ void Shape::erase(int64_t d) {
   --size_;
 }
 
-int64_t Shape::numel() const {
+int64_t Shape::numel(const char* op) const {
   int64_t count = 1;
   bool overflow = false, any_zero = false;
   for (const int64_t d : *this) {
-    check(d >= 0, "shape: negative dimension in {}", *this);
+    check(d >= 0, "{}: negative dimension in {}", op, *this);
     overflow |= __builtin_mul_overflow(count, d, &count);
     any_zero |= d == 0;
   }
-  check(!overflow || any_zero, "shape: {} has more than 2^63 elements", *this);
+  check(!overflow || any_zero, "{}: {} has more than 2^63 elements", op, *this);
   return any_zero ? 0 : count;
 }
 

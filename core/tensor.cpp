@@ -31,7 +31,7 @@ void TensorImpl::destroy(TensorImpl* impl) noexcept {
 bool TensorImpl::requires_grad() const { return node || (slot && slot->requires_grad); }
 
 Tensor new_tensor(const char* op, const Shape& shape, DType dtype) {
-  const int64_t numel = shape.numel();
+  const int64_t numel = shape.numel(op);
   int64_t bytes = 0;
   check(!__builtin_mul_overflow(numel, element_size(dtype), &bytes),
         "{}: {} {} takes more than 2^63 bytes", op, shape, dtype);
@@ -95,23 +95,29 @@ void Tensor::fail_undefined() {
 
 int64_t Tensor::size(int64_t d) const { return shape()[wrap_dim("size", d, dim())]; }
 
-Scalar Tensor::value(const char* op, const Dims& index) const {
+Scalar Tensor::read(int64_t offset) const {
   const detail::View& view = view_of();
-  int64_t offset = 0;
-  if (!index.empty() || numel() != 1) {
-    check(index.size() == dim(), "{}: {} needs one index for each dimension, got {}", op, shape(),
-          index);
-    for (int64_t d = 0; d < dim(); ++d) {
-      const int64_t i = index[d] < 0 ? index[d] + shape()[d] : index[d];
-      check(i >= 0 && i < shape()[d], "{}: index {} is out of range for {}", op, index, shape());
-      offset += i * view.strides[d];
-    }
-  }
   switch (view.dtype) {
     case DType::float32: return view.as<const float>()[offset];
     case DType::float64: return view.as<const double>()[offset];
     default: return view.as<const int64_t>()[offset];
   }
+}
+
+Scalar Tensor::only_value() const {
+  check(numel() == 1, "item: {} has {} values, not one; use at() or to_vector()", shape(), numel());
+  return read(0);
+}
+
+Scalar Tensor::value_at(const Dims& index) const {
+  check(index.size() == dim(), "at: {} needs one index for each dimension, got {}", shape(), index);
+  int64_t offset = 0;
+  for (int64_t d = 0; d < dim(); ++d) {
+    const int64_t i = index[d] < 0 ? index[d] + shape()[d] : index[d];
+    check(i >= 0 && i < shape()[d], "at: index {} is out of range for {}", index, shape());
+    offset += i * strides()[d];
+  }
+  return read(offset);
 }
 
 const void* Tensor::typed_data(const char* op, DType wanted) const {

@@ -69,12 +69,12 @@ class CAIRN_API Tensor {
   /// The only value, converted. Throws Error if there is more than one.
   template <Arithmetic T>
   T item() const {
-    return value("item", {}).to<T>();
+    return only_value().to<T>();
   }
   /// One value, converted: x.at<float>({i, j}).
   template <Arithmetic T>
   T at(const Dims& index) const {
-    return value("at", index).to<T>();
+    return value_at(index).to<T>();
   }
   /// All values in row-major order, converted.
   template <Arithmetic T>
@@ -213,7 +213,9 @@ class CAIRN_API Tensor {
 
  private:
   [[noreturn]] static void fail_undefined();
-  Scalar value(const char* op, const Dims& index) const;
+  Scalar only_value() const;
+  Scalar value_at(const Dims& index) const;
+  Scalar read(int64_t offset) const;
   const void* typed_data(const char* op, DType dtype) const;
   void count_raw_write(DType dtype);
   HookHandle add_hook(std::function<Tensor(const Tensor&)> f);

@@ -27,11 +27,21 @@ Tensor generate(const char* op, int64_t count, const TensorOptions& options, F f
   return with_grad(x, options);
 }
 
+Tensor filled(const char* op, const Shape& shape, Scalar value, const TensorOptions& options) {
+  check(is_floating(options.dtype) || value.is_whole(), "{}: {} is no int64", op,
+        value.to<double>());
+  Tensor x = new_tensor(op, shape, options.dtype);
+  dispatch(options.dtype, [&]<class T>(T) {
+    std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>());
+  });
+  return with_grad(x, options);
+}
+
 template <class T>
 Tensor copy_of(std::span<const T> values, const Shape& shape) {
-  check(static_cast<int64_t>(values.size()) == shape.numel(),
-        "from_data: {} values for the shape {}, which has {}", values.size(), shape,
-        shape.numel());
+  const int64_t numel = shape.numel("from_data");
+  check(static_cast<int64_t>(values.size()) == numel,
+        "from_data: {} values for the shape {}, which has {}", values.size(), shape, numel);
   Tensor x = new_tensor("from_data", shape, dtype_of<T>);
   if (!values.empty()) std::memcpy(x.view_of().data, values.data(), values.size_bytes());
   return x;
@@ -76,20 +86,17 @@ Tensor empty(const Shape& shape, const TensorOptions& options) {
 }
 
 Tensor full(const Shape& shape, Scalar value, const TensorOptions& options) {
-  check(is_floating(options.dtype) || value.is_whole(), "full: {} is no int64",
-        value.to<double>());
-  Tensor x = new_tensor("full", shape, options.dtype);
-  dispatch(options.dtype, [&]<class T>(T) {
-    std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>());
-  });
-  return with_grad(x, options);
+  return filled("full", shape, value, options);
+}
+Tensor zeros(const Shape& shape, const TensorOptions& options) {
+  return filled("zeros", shape, 0, options);
+}
+Tensor ones(const Shape& shape, const TensorOptions& options) {
+  return filled("ones", shape, 1, options);
 }
 
-Tensor zeros(const Shape& shape, const TensorOptions& options) { return full(shape, 0, options); }
-Tensor ones(const Shape& shape, const TensorOptions& options) { return full(shape, 1, options); }
-
 Tensor eye(int64_t n, const TensorOptions& options) {
-  Tensor x = zeros({n, n}, {.dtype = options.dtype});
+  Tensor x = filled("eye", {n, n}, 0, {.dtype = options.dtype});
   detail::make_view(x, {n}, {n + 1}).fill_(1);
   return with_grad(x, options);
 }
@@ -132,7 +139,7 @@ Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
 }
 
 Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release) {
-  const int64_t numel = shape.numel();
+  const int64_t numel = shape.numel("from_blob");
   check(data != nullptr || numel == 0, "from_blob: null pointer for the shape {}", shape);
   return no_bad_alloc("from_blob", [&] {
     View view{.storage = Storage::borrow(data, std::move(release)),

@@ -150,21 +150,28 @@ Tensor& Tensor::clamp_(Scalar low, Scalar high) {
   return *this;
 }
 
-Tensor& Tensor::copy_(const Tensor& y) {
-  check_fits("copy_", *this, y);
-  detail::check_writable("copy_", *this, y.requires_grad());
-  const bool shared = y.view_of().storage.get() == view_of().storage.get();
-  if (!is_grad_enabled() || !(requires_grad() || y.requires_grad())) {
-    detail::write_values(*this, (shared ? y.clone() : y).view_of());
-    return *this;
+namespace {
+
+// x = y in place. In a graph nothing of the old x reaches the new one: its gradient is 0.
+Tensor& overwrite(const char* op, Tensor& x, const Tensor& y) {
+  check_fits(op, x, y);
+  detail::check_writable(op, x, y.requires_grad());
+  if (!is_grad_enabled() || !(x.requires_grad() || y.requires_grad())) {
+    const bool shared = y.view_of().storage.get() == x.view_of().storage.get();
+    detail::write_values(x, (shared ? y.clone() : y).view_of());
+    return x;
   }
-  const Tensor value = y.to(dtype()).expand(shape()).clone();
-  become(*this, record("copy_", value.detach(),
-                       wrt(*this, [](const Tensor& dy) { return zeros_like(dy); }),
-                       wrt(value, [](const Tensor& dy) { return dy; })));
-  return *this;
+  const Tensor value = y.to(x.dtype()).expand(x.shape()).clone();
+  become(x, record(op, value.detach(), wrt(x, [](const Tensor& dy) { return zeros_like(dy); }),
+                   wrt(value, [](const Tensor& dy) { return dy; })));
+  return x;
 }
 
-Tensor& Tensor::fill_(Scalar value) { return copy_(detail::like("fill_", value, *this)); }
+}  // namespace
+
+Tensor& Tensor::copy_(const Tensor& y) { return overwrite("copy_", *this, y); }
+Tensor& Tensor::fill_(Scalar value) {
+  return overwrite("fill_", *this, detail::like("fill_", value, *this));
+}
 
 }  // namespace cairn
