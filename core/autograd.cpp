@@ -22,7 +22,7 @@ GradMode::~GradMode() { grad_enabled = before_; }
 
 Saved save(const Tensor& x) {
   Saved saved;
-  if (!grad_enabled) return saved;  // record() will not join a graph, so nobody will ask
+  if (!grad_enabled || !x.defined()) return saved;  // not enabled: nobody will ask
   const detail::TensorImpl& impl = x.impl();
   saved.value_ = detail::TensorImpl::create(impl.view);
   saved.value_->node = impl.node;
@@ -42,6 +42,7 @@ static void fail_stale(const detail::TensorImpl& saved) {
 }
 
 Tensor Saved::operator()() const {
+  if (!value_) return {};
   const detail::View& view = value_->view;
   if (version_ != view.storage->version) fail_stale(*value_);
   if (!grad_enabled || identity_ != current_node->identity) return Tensor(value_);

@@ -61,8 +61,8 @@ CAIRN_API std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                                    const GradOptions& options = {});
 
 /// A tensor kept for backward: the value, its version and where it came from. An op may save its
-/// own output. Calling it gives the tensor back, in its place in the graph.
-/// Throws Error if it was written to in between.
+/// own output. Calling it gives the tensor back, in its place in the graph; an undefined one
+/// undefined. Throws Error if it was written to in between.
 class CAIRN_API Saved {
  public:
   Saved() = default;

@@ -127,22 +127,91 @@ Products products(const char* op, const Tensor& dy, const Tensor& x, const Tenso
 }
 
 // The gradients of weight and bias from those sums.
-void affine_gradients(const Products& sums, const Tensor& s, DType dtype, Gradients& dx) {
+void set_affine(const Products& sums, const Tensor& s, DType dtype, Gradients& dx) {
   if (dx.wanted(1)) dx[1] = (sums.gx * s).to(dtype);
   if (dx.wanted(2)) dx[2] = sums.g.to(dtype);
 }
 
-// The inputs of the recorded op; what is undefined takes no part.
-template <class Closure>
-Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affine,
-            Closure closure) {
-  static const Tensor none = zeros({});
-  const Tensor* const inputs[] = {&x, affine.weight.defined() ? &affine.weight : &none,
-                                  affine.bias.defined() ? &affine.bias : &none};
-  return record_joint(op, y, inputs, std::move(closure));
-}
+// The backward of a forward by the batch. Each of its two readings follows the head of this file.
+struct ByBatch {
+  const char* op;
+  Saved input, weight;
+  Tensor mean, s;  // of each channel, in double
+  double n, eps;
 
-Saved save_if_defined(const Tensor& x) { return x.defined() ? save(x) : Saved(); }
+  void operator()(const Tensor& dy, Gradients& dx) const {
+    is_grad_enabled() ? recorded(dy, dx) : fused(dy, dx);
+  }
+
+  // In recorded ops, from x itself: differentiable again.
+  void recorded(const Tensor& dy, Gradients& dx) const {
+    const Tensor x = input(), gamma = weight();
+    const Dims others = all_but_channel(x);
+    const Tensor centred = x - cairn::mean(x, others, true);
+    const Tensor r = rsqrt(cairn::mean(square(centred), others, true) + eps);
+    const Tensor q = sum(dy * centred, others, true);
+    if (dx.wanted(0)) {
+      const Tensor scale = gamma.defined() ? beside(gamma, x) * r : r;
+      dx[0] = scale * (dy - cairn::mean(dy, others, true) - centred * r * r * q / n);
+    }
+    if (dx.wanted(1)) dx[1] = (q * r).flatten();
+    if (dx.wanted(2)) dx[2] = sum(dy, others);
+  }
+
+  // In two passes over memory.
+  void fused(const Tensor& dy, Gradients& dx) const {
+    const Tensor x = walkable(input()), g = walkable(dy);
+    const Products sums = products(op, g, x, mean);
+    set_affine(sums, s, x.dtype(), dx);
+    if (!dx.wanted(0)) return;
+    const Tensor scale = in_double(op, weight(), x, 1);
+    const Tensor offset = per_channel(op, x), slope = per_channel(op, x);
+    for (int64_t c = 0; c < scale.numel(); ++c) {
+      const double r = doubles(s)[c];
+      doubles(scale)[c] *= r;
+      doubles(offset)[c] = doubles(sums.g)[c] / n;
+      doubles(slope)[c] = r * r * doubles(sums.gx)[c] / n;
+    }
+    dx[0] = new_tensor(op, x.shape(), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>(T) {
+      kernels::channel_input_gradient(sizes_of(x), channels<const T>(g), channels<const T>(x),
+                                      doubles(mean), doubles(scale), doubles(offset),
+                                      doubles(slope), channels<T>(dx[0]));
+    });
+  }
+};
+
+// The backward of a forward by a record, which is a constant.
+struct ByRecord {
+  const char* op;
+  Saved input, weight;
+  Tensor mean, s;  // of each channel, in double; the record's values, not the record
+
+  void operator()(const Tensor& dy, Gradients& dx) const {
+    const Tensor x = input();
+    if (dx.wanted(0)) {
+      const Tensor gamma = weight(), r = beside(s.to(x.dtype()), x);
+      dx[0] = dy * (gamma.defined() ? beside(gamma, x) * r : r);
+    }
+    if (is_grad_enabled()) {
+      const Dims others = all_but_channel(x);
+      const Tensor centred = x - beside(mean.to(x.dtype()), x);
+      if (dx.wanted(1)) dx[1] = sum(dy * centred, others) * s.to(x.dtype());
+      if (dx.wanted(2)) dx[2] = sum(dy, others);
+    } else if (dx.wanted(1) || dx.wanted(2)) {
+      set_affine(products(op, walkable(dy), walkable(x), mean), s, x.dtype(), dx);
+    }
+  }
+};
+
+template <class Backward>
+Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affine,
+            Backward backward) {
+  static const Tensor absent = zeros({});  // in the place of an input that there is not
+  const Tensor* const inputs[] = {&x, affine.weight.defined() ? &affine.weight : &absent,
+                                  affine.bias.defined() ? &affine.bias : &absent};
+  return record_joint(op, y, inputs, std::move(backward));
+}
 
 }  // namespace
 
@@ -157,72 +226,26 @@ void check_momentum(const char* op, double momentum) {
 Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& affine, double eps,
                           Moments& moments) {
   check_input(op, input, affine, eps);
+  moments = {};
+  if (input.numel() == 0) return normalize_by_record(op, input, {}, {}, affine, eps);
   const ChannelSizes n = sizes_of(input);
   const int64_t count = n.rows * n.columns;
-  if (input.numel() > 0) {
-    check(count > 1,
-          "{}: training needs more than 1 value per channel, got input {}; use eval(), a larger "
-          "batch, or StatsMode::frozen",
-          op, input.shape());
-  }
+  check(count > 1,
+        "{}: training needs more than 1 value per channel, got input {}; use eval(), a larger "
+        "batch, or StatsMode::frozen",
+        op, input.shape());
   const Tensor x = walkable(input);
-  moments = {in_double(op, {}, x, 0), in_double(op, {}, x, 0), input.numel() > 0 ? count : 0};
-  if (moments.count > 0) {
-    const Tensor workspace = new_tensor(op, {kernels::workspace_size(n)}, DType::float64);
-    dispatch_floating(x.dtype(), [&]<class T>(T) {
-      kernels::channel_moments(n, channels<const T>(x), doubles(moments.mean),
-                               doubles(moments.var), doubles(workspace));
-    });
-  }
-  const Tensor mean = moments.mean, s = inverse_deviation(op, moments.var, eps);
-  const Tensor y = apply(op, x, mean, s, affine);
-
+  moments = {per_channel(op, x), per_channel(op, x), count};
+  const Tensor workspace = new_tensor(op, {kernels::workspace_size(n)}, DType::float64);
+  dispatch_floating(x.dtype(), [&]<class T>(T) {
+    kernels::channel_moments(n, channels<const T>(x), doubles(moments.mean), doubles(moments.var),
+                             doubles(workspace));
+  });
+  const Tensor s = inverse_deviation(op, moments.var, eps);
+  const Tensor y = apply(op, x, moments.mean, s, affine);
   return join(op, y, input, affine,
-              [=, x = save(input), weight = save_if_defined(affine.weight),
-               has_weight = affine.weight.defined()](const Tensor& dy, Gradients& dx) {
-                const Tensor v = x();
-                const Tensor gamma = has_weight ? weight() : Tensor();
-                if (v.numel() == 0) {
-                  for (std::size_t i = 0; i < 3; ++i) {
-                    if (dx.wanted(i)) dx[i] = i == 0 ? dy : zeros({n.channels}, {.dtype = v.dtype()});
-                  }
-                  return;
-                }
-                if (is_grad_enabled()) {  // the same formulas in recorded ops
-                  const Dims others = all_but_channel(v);
-                  const Tensor centred = v - cairn::mean(v, others, true);
-                  const Tensor r = rsqrt(cairn::mean(square(centred), others, true) + eps);
-                  const Tensor q = sum(dy * centred, others, true);
-                  if (dx.wanted(0)) {
-                    const Tensor inner = dy - cairn::mean(dy, others, true) -
-                                         centred * r * r * q / static_cast<double>(count);
-                    dx[0] = (gamma.defined() ? beside(gamma, v) * r : r) * inner;
-                  }
-                  if (dx.wanted(1)) dx[1] = (q * r).flatten();
-                  if (dx.wanted(2)) dx[2] = sum(dy, others);
-                  return;
-                }
-                const Tensor g = walkable(dy), values = walkable(v);
-                const Products sums = products(op, g, values, mean);
-                affine_gradients(sums, s, v.dtype(), dx);
-                if (!dx.wanted(0)) return;
-                const Tensor scale = in_double(op, gamma, v, 1);
-                const Tensor offset = per_channel(op, v), slope = per_channel(op, v);
-                const auto count_real = static_cast<double>(count);
-                for (int64_t c = 0; c < n.channels; ++c) {
-                  const double r = doubles(s)[c];
-                  doubles(scale)[c] *= r;
-                  doubles(offset)[c] = doubles(sums.g)[c] / count_real;
-                  doubles(slope)[c] = r * r * doubles(sums.gx)[c] / count_real;
-                }
-                Tensor out = new_tensor(op, v.shape(), v.dtype());
-                dispatch_floating(v.dtype(), [&]<class T>(T) {
-                  kernels::channel_input_gradient(n, channels<const T>(g), channels<const T>(values),
-                                                  doubles(mean), doubles(scale), doubles(offset),
-                                                  doubles(slope), channels<T>(out));
-                });
-                dx[0] = out;
-              });
+              ByBatch{op, save(input), save(affine.weight), moments.mean, s,
+                      static_cast<double>(count), eps});
 }
 
 Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& running_mean,
@@ -230,28 +253,10 @@ Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& ru
   check_input(op, input, affine, eps);
   check_channels(op, input, running_mean, "running_mean");
   check_channels(op, input, running_var, "running_var");
-  const Tensor x = walkable(input);
-  const Tensor mean = in_double(op, running_mean, x, 0);
-  const Tensor s = inverse_deviation(op, in_double(op, running_var, x, 1), eps);
-  const Tensor y = apply(op, x, mean, s, affine);
-
-  return join(op, y, input, affine,
-              [=, x = save(input), weight = save_if_defined(affine.weight),
-               has_weight = affine.weight.defined()](const Tensor& dy, Gradients& dx) {
-                const Tensor v = x();
-                if (dx.wanted(0)) {
-                  const Tensor scale = beside(s.to(v.dtype()), v);
-                  dx[0] = dy * (has_weight ? beside(weight(), v) * scale : scale);
-                }
-                if (is_grad_enabled()) {
-                  const Dims others = all_but_channel(v);
-                  const Tensor centred = v - beside(mean.to(v.dtype()), v);
-                  if (dx.wanted(1)) dx[1] = sum(dy * centred, others) * s.to(v.dtype());
-                  if (dx.wanted(2)) dx[2] = sum(dy, others);
-                } else if (dx.wanted(1) || dx.wanted(2)) {
-                  affine_gradients(products(op, walkable(dy), walkable(v), mean), s, v.dtype(), dx);
-                }
-              });
+  const Tensor mean = in_double(op, running_mean, input, 0);
+  const Tensor s = inverse_deviation(op, in_double(op, running_var, input, 1), eps);
+  const Tensor y = apply(op, walkable(input), mean, s, affine);
+  return join(op, y, input, affine, ByRecord{op, save(input), save(affine.weight), mean, s});
 }
 
 void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept {
