@@ -164,7 +164,7 @@ CAIRN_API Tensor sum(const Tensor& x, const Dims& dims, bool keepdim = false);
 CAIRN_API Tensor mean(const Tensor& x);
 CAIRN_API Tensor mean(const Tensor& x, const Dims& dims, bool keepdim = false);
 /// Sum of squared deviations / (count - correction).
-CAIRN_API Tensor var(const Tensor& x, const VarOptions& options = {});
+CAIRN_API Tensor var(const Tensor& x);
 CAIRN_API Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options = {});
 /// The gradient is shared evenly among equal extremes. NaN wins. Throws Error for no values.
 CAIRN_API Tensor amax(const Tensor& x, const Dims& dims, bool keepdim = false);

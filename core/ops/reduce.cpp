@@ -124,7 +124,7 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
                   return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
                 }));
 }
-Tensor var(const Tensor& x, const VarOptions& options) { return var(x, all_dims(x), options); }
+Tensor var(const Tensor& x) { return var(x, all_dims(x)); }
 
 // ---- extremes ----
 
