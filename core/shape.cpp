@@ -35,9 +35,9 @@ Strides contiguous_strides(const Shape& shape) {
 }
 
 bool is_contiguous(const Shape& shape, const Strides& strides) {
+  if (shape.numel() == 0) return true;
   int64_t step = 1;
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
-    if (shape[d] == 0) return true;
     if (shape[d] != 1 && strides[d] != step) return false;
     step *= shape[d];
   }
