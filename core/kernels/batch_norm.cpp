@@ -37,7 +37,7 @@ T* at_position(const ChannelSizes& n, const ChannelData<T>& x, int64_t p) {
 template <class Term, class T, class... Rest>
 void channel_sums(const ChannelSizes& n, double* first, double* second, double* workspace,
                   Term term, const ChannelData<const T>& x, const Rest&... rest) {
-  if (channels_dense(n, x)) {
+  if (channels_dense(n, x) && (channels_dense(n, rest) && ...)) {
     const int64_t positions = n.rows * n.columns;
     const int64_t blocks = (positions + positions_a_block - 1) / positions_a_block;
     parallel_for(blocks, std::max<int64_t>(1, grain_elements / (positions_a_block * n.channels)),
