@@ -59,6 +59,7 @@ struct Plan {
   /// Calls run(offsets, n, stride) for the runs of consecutive elements in [begin, end).
   template <class Run>
   void visit(int64_t begin, int64_t end, Run run) const {
+    if (begin == end) return;  // a size may be 0
     std::array<int64_t, Shape::max_rank> at{};
     std::array<int64_t, N> offset{};
     const auto inner = static_cast<std::size_t>(std::max<int64_t>(rank - 1, 0));
