@@ -88,7 +88,8 @@ Node* Node::allocate(const char* name, std::span<const Tensor* const> inputs,
 }
 
 void Node::spend() noexcept {
-  if (const Behaviour* behaviour = std::exchange(behaviour_, nullptr)) behaviour->destroy(closure());
+  if (const Behaviour* behaviour = std::exchange(behaviour_, nullptr))
+    behaviour->destroy(closure());
 }
 
 // Destroying a node may drop the last reference to those it came from, and so on, a million deep.
@@ -188,9 +189,9 @@ class Walk {
     running_ = true;
     for (const auto& [output, gradient] : roots_) {
       const detail::TensorImpl& impl = output.impl();
-      deliver(Edge{impl.node, impl.node ? Ref<GradSlot>() : impl.slot, output.shape(),
-                   output.dtype()},
-              gradient.defined() ? gradient : ones_like(output));
+      deliver(
+          Edge{impl.node, impl.node ? Ref<GradSlot>() : impl.slot, output.shape(), output.dtype()},
+          gradient.defined() ? gradient : ones_like(output));
     }
     for (Node* node : order_) visit(*node);
   }
@@ -386,10 +387,10 @@ class Walk {
   bool retain_graph_;
   GradMode mode_;  // closures and hooks build a graph of their own only if one is wanted
   bool running_ = false, finished_ = false;
-  std::vector<Root> roots_;             // hold the graph, whatever a hook lets go
-  std::vector<Node*> order_;            // found; then sorted
+  std::vector<Root> roots_;   // hold the graph, whatever a hook lets go
+  std::vector<Node*> order_;  // found; then sorted
   std::vector<Staged> staged_;
-  bool selective_ = false;              // only these are wanted:
+  bool selective_ = false;  // only these are wanted:
   std::vector<std::pair<const Node*, Tensor>> kept_;
   std::vector<const GradSlot*> leaves_;
 };
@@ -431,8 +432,9 @@ void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) co
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
   return detail::no_bad_alloc("grad", [&] {
-    check(!outputs.empty() && !inputs.empty(), "grad: {} outputs and {} inputs; give at least one of each",
-          outputs.size(), inputs.size());
+    check(!outputs.empty() && !inputs.empty(),
+          "grad: {} outputs and {} inputs; give at least one of each", outputs.size(),
+          inputs.size());
     check(options.grad_outputs.empty() || options.grad_outputs.size() == outputs.size(),
           "grad: {} grad_outputs for {} outputs; give one each, or none",
           options.grad_outputs.size(), outputs.size());

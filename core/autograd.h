@@ -87,11 +87,11 @@ struct GradSlot : Counted {
 
   Tensor grad;
   std::vector<std::pair<uint64_t, std::function<Tensor(const Tensor&)>>> hooks;
-  std::string name;               // of a parameter, for messages
+  std::string name;                   // of a parameter, for messages
   const TensorImpl* owner = nullptr;  // whose .grad this is; when it dies nobody can see the grad
-  bool requires_grad = false;     // of a leaf
-  bool retain = false;            // of an op's output
-  Tensor staged;  // during a walk: what has arrived so far
+  bool requires_grad = false;         // of a leaf
+  bool retain = false;                // of an op's output
+  Tensor staged;                      // during a walk: what has arrived so far
 };
 
 /// Where an op's gradient goes: to the op that made the input, or to a leaf; or nowhere.
@@ -223,8 +223,7 @@ template <class Closure>
 Tensor record_joint(const char* name, Tensor y, std::span<const Tensor* const> inputs,
                     Closure closure) {
   if (!detail::tracks(inputs)) return y;
-  return detail::attach(std::move(y),
-                        detail::Node::create(name, inputs, std::move(closure)));
+  return detail::attach(std::move(y), detail::Node::create(name, inputs, std::move(closure)));
 }
 
 }  // namespace cairn

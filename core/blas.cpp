@@ -90,8 +90,7 @@ void keep_to_one_thread() {
 }  // namespace
 
 template <class T>
-void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c,
-          bool accumulate) {
+void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate) {
   const int64_t products = c.rows * c.cols * a.cols;
   const bool callable = fits_int(std::max({a.row_stride, a.col_stride, b.row_stride, b.col_stride,
                                            c.row_stride, a.rows, a.cols, b.cols}));
@@ -126,8 +125,8 @@ void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c
 
 template void gemm(const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&,
                    bool);
-template void gemm(const Matrix<const double>&, const Matrix<const double>&,
-                   const Matrix<double>&, bool);
+template void gemm(const Matrix<const double>&, const Matrix<const double>&, const Matrix<double>&,
+                   bool);
 template void gemm(const Matrix<const uint64_t>&, const Matrix<const uint64_t>&,
                    const Matrix<uint64_t>&, bool);
 

@@ -46,7 +46,8 @@ class Numbers {
     if (x.dim() == 0) {
       f(x.item<double>());
     } else {
-      for_shown(x, [&](int64_t i) { each(x[i], f); }, [] {});
+      for_shown(
+          x, [&](int64_t i) { each(x[i], f); }, [] {});
     }
   }
 
@@ -116,9 +117,12 @@ std::string to_string(const Shape& shape) {
 
 std::string to_string(DType dtype) {
   switch (dtype) {
-    case DType::float32: return "float32";
-    case DType::float64: return "float64";
-    default: return "int64";
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+    default:
+      return "int64";
   }
 }
 

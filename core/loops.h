@@ -18,9 +18,12 @@ namespace cairn::detail {
 template <class F>
 decltype(auto) dispatch(DType dtype, F f) {
   switch (dtype) {
-    case DType::float32: return f(float{});
-    case DType::float64: return f(double{});
-    default: return f(int64_t{});
+    case DType::float32:
+      return f(float{});
+    case DType::float64:
+      return f(double{});
+    default:
+      return f(int64_t{});
   }
 }
 /// The same for what is made for floating tensors only.
@@ -34,63 +37,69 @@ decltype(auto) dispatch_floating(DType dtype, F f) {
 /// How N operands of one shape lie in memory, in as few dimensions as will do.
 template <std::size_t N>
 struct Plan {
-  int64_t rank = 0;
-  std::array<int64_t, Shape::max_rank> sizes{};
-  std::array<std::array<int64_t, N>, Shape::max_rank> strides{};
+  using Offsets = std::array<int64_t, N>;  // one number an operand, in elements
 
-  void add(int64_t size, const std::array<int64_t, N>& stride) {  // outer before inner
+  std::size_t rank = 0;
+  std::array<int64_t, Shape::max_rank> sizes{};
+  std::array<Offsets, Shape::max_rank> strides{};
+
+  /// Adds a dimension, outer ones first; joins it to the one before where no operand has a gap.
+  void add(int64_t size, const Offsets& stride) {
     if (size == 1) return;
-    if (rank > 0 && joins(static_cast<std::size_t>(rank - 1), size, stride)) {
-      sizes[static_cast<std::size_t>(rank - 1)] *= size;
-      strides[static_cast<std::size_t>(rank - 1)] = stride;
-      return;
+    if (rank > 0 && follows(strides[rank - 1], size, stride)) {
+      sizes[rank - 1] *= size;
+      strides[rank - 1] = stride;
+    } else {
+      sizes[rank] = size;
+      strides[rank++] = stride;
     }
-    sizes[static_cast<std::size_t>(rank)] = size;
-    strides[static_cast<std::size_t>(rank)] = stride;
-    ++rank;
   }
 
   int64_t count() const {
     int64_t n = 1;
-    for (int64_t d = 0; d < rank; ++d) n *= sizes[static_cast<std::size_t>(d)];
+    for (std::size_t d = 0; d < rank; ++d) n *= sizes[d];
     return n;
   }
 
-  /// Calls run(offsets, n, stride) for the runs of consecutive elements in [begin, end).
+  /// Calls run(offsets, n, stride) for the runs of elements along the innermost dimension that
+  /// make up [begin, end) of all elements in order.
   template <class Run>
   void visit(int64_t begin, int64_t end, Run run) const {
     if (begin == end) return;  // a size may be 0
-    std::array<int64_t, Shape::max_rank> at{};
-    std::array<int64_t, N> offset{};
-    const auto inner = static_cast<std::size_t>(std::max<int64_t>(rank - 1, 0));
+    if (begin == end) return;  // a size may be 0
+    const std::size_t inner = rank == 0 ? 0 : rank - 1;
     const int64_t width = rank == 0 ? 1 : sizes[inner];
+    std::array<int64_t, Shape::max_rank> at{};  // the indices of element `begin`
+    Offsets offset{};
     int64_t rest = begin;
-    for (std::size_t d = static_cast<std::size_t>(rank); d-- > 0;) {
+    for (std::size_t d = rank; d-- > 0; rest /= sizes[d]) {
       at[d] = rest % sizes[d];
-      rest /= sizes[d];
-      for (std::size_t k = 0; k < N; ++k) offset[k] += at[d] * strides[d][k];
+      move(offset, strides[d], at[d]);
     }
     while (begin < end) {
       const int64_t n = std::min(width - at[inner], end - begin);
       run(offset, n, strides[inner]);
       begin += n;
-      for (std::size_t k = 0; k < N; ++k) offset[k] -= at[inner] * strides[inner][k];
+      move(offset, strides[inner], -at[inner]);  // back to the start of the row,
       at[inner] = 0;
-      for (std::size_t d = inner; d-- > 0;) {  // carry
-        for (std::size_t k = 0; k < N; ++k) offset[k] += strides[d][k];
+      for (std::size_t d = inner; d-- > 0;) {  // and on to the next one
+        move(offset, strides[d], 1);
         if (++at[d] < sizes[d]) break;
-        for (std::size_t k = 0; k < N; ++k) offset[k] -= at[d] * strides[d][k];
+        move(offset, strides[d], -at[d]);
         at[d] = 0;
       }
     }
   }
 
  private:
-  bool joins(std::size_t outer, int64_t size, const std::array<int64_t, N>& stride) const {
+  static bool follows(const Offsets& outer, int64_t size, const Offsets& stride) {
     for (std::size_t k = 0; k < N; ++k) {
-      if (strides[outer][k] != stride[k] * size) return false;
+      if (outer[k] != stride[k] * size) return false;
     }
     return true;
+  }
+  static void move(Offsets& offset, const Offsets& stride, int64_t steps) {
+    for (std::size_t k = 0; k < N; ++k) offset[k] += stride[k] * steps;
   }
 };
 
@@ -101,7 +110,7 @@ Plan<1 + sizeof...(In)> plan_of(const View& out, const In&... in) {
       out.strides, broadcast_strides(in.shape, in.strides, out.shape)...};
   Plan<1 + sizeof...(In)> plan;
   for (int64_t d = 0; d < out.shape.size(); ++d) {
-    std::array<int64_t, 1 + sizeof...(In)> stride{};
+    typename Plan<1 + sizeof...(In)>::Offsets stride{};
     for (std::size_t k = 0; k < all.size(); ++k) stride[k] = all[k][d];
     plan.add(out.shape[d], stride);
   }
@@ -149,7 +158,8 @@ void map_into(F f, const View& out, const std::conditional_t<true, View, In>&...
       [&]<std::size_t... K>(std::index_sequence<K...> each) {
         map_run(f, n, stride, each, out.as<Out>() + offset[0],
                 (in.template as<In>() + offset[K + 1])...);
-      }(std::index_sequence_for<In...>{});
+      }
+      (std::index_sequence_for<In...>{});
     });
   });
 }
@@ -279,16 +289,16 @@ void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out
   const int64_t outputs = plan.kept.count(), count = plan.folded.count();
   constexpr int64_t block = 1 << 16;
   const int64_t blocks = (count + block - 1) / block;
-  const int64_t inner_step =
-      plan.folded.rank == 0 ? 1 : plan.folded.strides[static_cast<std::size_t>(plan.folded.rank - 1)][0];
+  const bool folds_dense =
+      plan.folded.rank == 0 || plan.folded.strides[plan.folded.rank - 1][0] == 1;
   std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
 
   const auto one = [&](const T* values) {
     if (blocks <= 1) return fold_range(values, plan.folded, 0, count, zero);
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
-        parts[static_cast<std::size_t>(b)] = fold_range(values, plan.folded, b * block,
-                                                        std::min((b + 1) * block, count), zero);
+        parts[static_cast<std::size_t>(b)] =
+            fold_range(values, plan.folded, b * block, std::min((b + 1) * block, count), zero);
       }
     });
     Acc total = parts.front();
@@ -299,7 +309,7 @@ void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out
     Out* result = out + begin;
     plan.kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
       const T* const values = x.as<T>() + offset[0];
-      if (stride[0] == 1 && n > 1 && inner_step != 1) {
+      if (stride[0] == 1 && n > 1 && !folds_dense) {
         fold_columns(values, plan.folded, count, n, result, zero, finish);
       } else {
         for (int64_t i = 0; i < n; ++i) result[i] = finish(one(values + i * stride[0]));

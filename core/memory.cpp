@@ -15,7 +15,8 @@ namespace cairn {
 namespace detail {
 namespace {
 
-// Classes: multiples of 64 bytes up to 1 KiB, then four to each doubling (a quarter wasted at most).
+// Classes: multiples of 64 bytes up to 1 KiB, then four to each doubling (a quarter wasted at
+// most).
 struct SizeClass {
   std::size_t index, bytes;
 };
@@ -33,8 +34,8 @@ SizeClass size_class(std::size_t bytes) {
 }
 
 constexpr std::size_t class_count = 16 + 4 * 54;
-constexpr std::size_t small_limit = 32 << 10;    // blocks up to here are cached by thread
-constexpr std::size_t thread_budget = 4 << 20;   // what a thread may hoard before it shares
+constexpr std::size_t small_limit = 32 << 10;   // blocks up to here are cached by thread
+constexpr std::size_t thread_budget = 4 << 20;  // what a thread may hoard before it shares
 
 #ifdef CAIRN_BYPASS_POOLS
 constexpr bool pooled = false;
@@ -47,9 +48,9 @@ struct Link {
 };
 
 void* from_system(std::size_t bytes) noexcept {
-  return ::operator new(bytes, std::align_val_t{alignment}, std::nothrow);
+  return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
 }
-void to_system(void* block) noexcept { ::operator delete(block, std::align_val_t{alignment}); }
+void to_system(void* block) noexcept { ::operator delete (block, std::align_val_t{alignment}); }
 
 std::atomic<std::ptrdiff_t> in_use{0}, peak{0};
 
@@ -157,10 +158,10 @@ void count_data(std::ptrdiff_t bytes) noexcept {
 
 MemoryStats memory_stats() {
   const std::lock_guard lock(detail::shared().mutex);
-  return {.in_use = detail::in_use.load(),
-          .cached = static_cast<int64_t>(detail::shared().lists.bytes() +
-                                         detail::thread_lists.bytes()),
-          .peak = detail::peak.load()};
+  return {
+      .in_use = detail::in_use.load(),
+      .cached = static_cast<int64_t>(detail::shared().lists.bytes() + detail::thread_lists.bytes()),
+      .peak = detail::peak.load()};
 }
 
 void release_cached_memory() {

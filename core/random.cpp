@@ -111,8 +111,8 @@ void Generator::fill_normal(Tensor& x) {
 void Generator::fill_integers(Tensor& x, int64_t low, int64_t high) {
   check(low < high, "randint: nothing lies in [{}, {})", low, high);
   detail::check_writable("randint", x);
-  check(x.is_contiguous() && x.dtype() == DType::int64,
-        "randint: {} {} is not contiguous int64", x.shape(), x.dtype());
+  check(x.is_contiguous() && x.dtype() == DType::int64, "randint: {} {} is not contiguous int64",
+        x.shape(), x.dtype());
   const std::lock_guard lock(state_->mutex);
   const uint64_t count = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   int64_t* const values = x.view_of().as<int64_t>();

@@ -44,8 +44,7 @@ class Ref {
     if (object_ != nullptr) object_->references.fetch_add(1, std::memory_order_relaxed);
   }
   void release() noexcept {
-    if (object_ != nullptr &&
-        object_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (object_ != nullptr && object_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       T::destroy(object_);
     }
   }

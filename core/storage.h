@@ -31,7 +31,7 @@ class Storage : public Counted {
   Storage() = default;
 
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;                         // of the data that follows; 0 if borrowed
+  std::size_t bytes_ = 0;                     // of the data that follows; 0 if borrowed
   std::function<void()>* release_ = nullptr;  // of borrowed data
 };
 

@@ -72,9 +72,7 @@ bool is_sole_owner(const Tensor& x) {
   return x.handle().is_sole() && x.view_of().storage.is_sole() && !overlaps_itself(x.view_of());
 }
 
-Tensor owned(Tensor x) {
-  return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone();
-}
+Tensor owned(Tensor x) { return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone(); }
 
 static GradSlot& slot_of(TensorImpl& impl) {
   if (!impl.slot) {
@@ -98,9 +96,12 @@ int64_t Tensor::size(int64_t d) const { return shape()[wrap_dim("size", d, dim()
 Scalar Tensor::read(int64_t offset) const {
   const detail::View& view = view_of();
   switch (view.dtype) {
-    case DType::float32: return view.as<const float>()[offset];
-    case DType::float64: return view.as<const double>()[offset];
-    default: return view.as<const int64_t>()[offset];
+    case DType::float32:
+      return view.as<const float>()[offset];
+    case DType::float64:
+      return view.as<const double>()[offset];
+    default:
+      return view.as<const int64_t>()[offset];
   }
 }
 

@@ -205,7 +205,8 @@ class CAIRN_API Tensor {
   // ---- for those who write ops ----
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
   detail::TensorImpl& impl() const {
-    if (!impl_) [[unlikely]] fail_undefined();
+    if (!impl_) [[unlikely]]
+      fail_undefined();
     return *impl_;
   }
   const detail::View& view_of() const { return impl().view; }
@@ -232,9 +233,12 @@ std::vector<T> Tensor::to_vector() const {
     return result;
   };
   switch (dtype()) {
-    case DType::float32: return read(dense.data<float>());
-    case DType::float64: return read(dense.data<double>());
-    default: return read(dense.data<int64_t>());
+    case DType::float32:
+      return read(dense.data<float>());
+    case DType::float64:
+      return read(dense.data<double>());
+    default:
+      return read(dense.data<int64_t>());
   }
 }
 

@@ -40,10 +40,10 @@ struct TensorImpl : Counted {
   bool requires_grad() const;
 
   View view;
-  Ref<Node> node;      // the op that made the values, if it is recorded
-  Ref<GradSlot> slot;  // where the gradient is kept, once one is wanted
-  uint32_t epoch;      // the storage's, when the node was set: a later one makes the node stale
-  bool is_view = false;          // made by a view op: writing through it would bypass the base
+  Ref<Node> node;        // the op that made the values, if it is recorded
+  Ref<GradSlot> slot;    // where the gradient is kept, once one is wanted
+  uint32_t epoch;        // the storage's, when the node was set: a later one makes the node stale
+  bool is_view = false;  // made by a view op: writing through it would bypass the base
   bool views_tracked = false;  // ... and the base was in a graph
 };
 

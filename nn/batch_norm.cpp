@@ -17,9 +17,12 @@ struct BatchNorm::Statistics {
 
 std::string to_string(StatsMode mode) {
   switch (mode) {
-    case StatsMode::track: return "track";
-    case StatsMode::hold: return "hold";
-    default: return "frozen";
+    case StatsMode::track:
+      return "track";
+    case StatsMode::hold:
+      return "hold";
+    default:
+      return "frozen";
   }
 }
 
@@ -43,7 +46,8 @@ void check_variance(const char* name, const Tensor& values) {
 
 BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
                      const BatchNormOptions& options)
-    : weight(parameter("weight", options.affine ? ones({valid(kind, channels, options)}) : Tensor())),
+    : weight(
+          parameter("weight", options.affine ? ones({valid(kind, channels, options)}) : Tensor())),
       bias(parameter("bias", options.affine ? zeros({channels}) : Tensor())),
       running_mean(buffer("running_mean", zeros({valid(kind, channels, options)}))),
       running_var(buffer("running_var", ones({channels}), check_variance)),
@@ -72,10 +76,9 @@ Tensor BatchNorm::forward(const Tensor& x) {
   check(x.size(1) == channels_, "{}: input {} has {} channels, the layer {}", kind_, x.shape(),
         x.size(1), channels_);
   const bool batch_normalises = is_training() ? s.mode != StatsMode::frozen : !s.has_record;
-  return batch_normalises
-             ? by_batch(x)
-             : detail::normalize_by_record(kind_, x, running_mean, running_var, {weight, bias},
-                                           options_.eps);
+  return batch_normalises ? by_batch(x)
+                          : detail::normalize_by_record(kind_, x, running_mean, running_var,
+                                                        {weight, bias}, options_.eps);
 }
 
 Tensor BatchNorm::by_batch(const Tensor& x) {

@@ -35,20 +35,19 @@ class CAIRN_API Sequential : public Module {
  public:
   Sequential() = default;
   template <class... M>
-    requires(sizeof...(M) > 0 && (!std::is_lvalue_reference_v<M> && ...) &&
-             (std::derived_from<M, Module> && ...))
-  explicit Sequential(M&&... modules) {
+  requires(sizeof...(M) > 0 && (!std::is_lvalue_reference_v<M> && ...) &&
+           (std::derived_from<M, Module> && ...)) explicit Sequential(M&&... modules) {
     (push_back(std::forward<M>(modules)), ...);
   }
 
   template <class M>
-    requires(!std::is_lvalue_reference_v<M> && std::derived_from<M, Module>)
-  M& push_back(M&& module) {
+  requires(!std::is_lvalue_reference_v<M> &&
+           std::derived_from<M, Module>) M& push_back(M&& module) {
     return push_back(std::to_string(modules_.size()), std::forward<M>(module));
   }
   template <class M>
-    requires(!std::is_lvalue_reference_v<M> && std::derived_from<M, Module>)
-  M& push_back(const std::string& name, M&& module) {
+  requires(!std::is_lvalue_reference_v<M> &&
+           std::derived_from<M, Module>) M& push_back(const std::string& name, M&& module) {
     M& slot = child(name, std::forward<M>(module));
     modules_.push_back(&slot);
     return slot;

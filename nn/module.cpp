@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <cxxabi.h>
 #include <algorithm>
 #include <atomic>
-#include <cxxabi.h>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -85,10 +85,11 @@ void Module::check_registered(const Tensor& y, const Tensor& x) const {
   std::unordered_set<const void*> known;
   for (const auto& [name, p] : named_parameters()) known.insert(p.impl().slot.get());
   for (const detail::Edge& leaf : detail::leaves_between(y, x)) {
-    check(known.contains(leaf.leaf.get()),
-          "{}: its forward used a trainable tensor {} that is not registered; make it a member with "
-          "parameter(\"name\", ...), or its module with child(\"name\", ...)",
-          kind(), leaf.shape);
+    check(
+        known.contains(leaf.leaf.get()),
+        "{}: its forward used a trainable tensor {} that is not registered; make it a member with "
+        "parameter(\"name\", ...), or its module with child(\"name\", ...)",
+        kind(), leaf.shape);
   }
 }
 
@@ -216,9 +217,9 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
       }
       const Tensor& v = values.at(path);
       if (!v.defined() || v.shape() != slot.shape()) {
-        problems += fmt::format("\n  {}: {} given, the model has {}", path,
-                                v.defined() ? to_string(v.shape()) : "an undefined tensor",
-                                slot.shape());
+        problems +=
+            fmt::format("\n  {}: {} given, the model has {}", path,
+                        v.defined() ? to_string(v.shape()) : "an undefined tensor", slot.shape());
         return {};
       }
       const Tensor converted = v.detach().to(slot.dtype());

@@ -85,14 +85,14 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
 
   /// Moves a module in.
   template <class M>
-    requires(!std::is_lvalue_reference_v<M> && std::derived_from<M, Module>)
-  M& child(const std::string& name, M&& module) {
+  requires(!std::is_lvalue_reference_v<M> &&
+           std::derived_from<M, Module>) M& child(const std::string& name, M&& module) {
     return add(name, std::make_shared<M>(std::forward<M>(module)));
   }
   /// Makes one in place, for a class that cannot move: child<Net>("net", args...).
   template <class M, class... Args>
-    requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...))
-  M& child(const std::string& name, Args&&... args) {
+  requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(const std::string& name,
+                                                                          Args&&... args) {
     return add(name, std::make_shared<M>(std::forward<Args>(args)...));
   }
   /// Shares a module that is registered elsewhere, under another name.

@@ -20,8 +20,8 @@ void Buffer::check_values(const char* name, const Tensor& values) const {
 }
 
 Buffer& Buffer::copy_(const Tensor& values) {
-  check(listed_,
-        "{}: the layer keeps no record; turn it on with track_running_stats(true) first", name_);
+  check(listed_, "{}: the layer keeps no record; turn it on with track_running_stats(true) first",
+        name_);
   check_values(name_.c_str(), values);
   assign(values.detach().to(dtype()).clone());
   return *this;

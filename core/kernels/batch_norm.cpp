@@ -209,25 +209,24 @@ void channel_input_gradient(const ChannelSizes& n, const ChannelData<const T>& g
       n, dx,
       [=](int64_t c) {
         return [m = mean[c], a = scale[c], b = offset[c], s = slope[c]](T dy, T v) {
-          return static_cast<T>(
-              a * (static_cast<double>(dy) - b - (static_cast<double>(v) - m) * s));
+          return static_cast<T>(a *
+                                (static_cast<double>(dy) - b - (static_cast<double>(v) - m) * s));
         };
       },
       g, x);
 }
 
-#define CAIRN_KERNELS(T)                                                                         \
-  template void channel_moments(const ChannelSizes&, const ChannelData<const T>&, double*,      \
-                                double*, double*);                                              \
-  template void channel_products(const ChannelSizes&, const ChannelData<const T>&,              \
-                                 const ChannelData<const T>&, const double*, double*, double*,  \
-                                 double*);                                                      \
-  template void channel_affine(const ChannelSizes&, const ChannelData<const T>&, const double*, \
-                               const double*, const double*, const ChannelData<T>&);            \
-  template void channel_input_gradient(const ChannelSizes&, const ChannelData<const T>&,        \
-                                       const ChannelData<const T>&, const double*,              \
-                                       const double*, const double*, const double*,             \
-                                       const ChannelData<T>&);
+#define CAIRN_KERNELS(T)                                                                          \
+  template void channel_moments(const ChannelSizes&, const ChannelData<const T>&, double*,        \
+                                double*, double*);                                                \
+  template void channel_products(const ChannelSizes&, const ChannelData<const T>&,                \
+                                 const ChannelData<const T>&, const double*, double*, double*,    \
+                                 double*);                                                        \
+  template void channel_affine(const ChannelSizes&, const ChannelData<const T>&, const double*,   \
+                               const double*, const double*, const ChannelData<T>&);              \
+  template void channel_input_gradient(const ChannelSizes&, const ChannelData<const T>&,          \
+                                       const ChannelData<const T>&, const double*, const double*, \
+                                       const double*, const double*, const ChannelData<T>&);
 CAIRN_KERNELS(float)
 CAIRN_KERNELS(double)
 #undef CAIRN_KERNELS

@@ -77,8 +77,8 @@ void check_channels(const char* op, const Tensor& x, const Tensor& t, const char
   if (!t.defined()) return;
   check(t.shape() == Shape{x.shape()[1]}, "{}: {} {} does not match input {} with {} channels", op,
         name, t.shape(), x.shape(), x.shape()[1]);
-  check(t.dtype() == x.dtype(), "{}: dtypes {} of {} and {} of the input do not mix", op,
-        t.dtype(), name, x.dtype());
+  check(t.dtype() == x.dtype(), "{}: dtypes {} of {} and {} of the input do not mix", op, t.dtype(),
+        name, x.dtype());
 }
 
 void check_input(const char* op, const Tensor& x, const Affine& affine, double eps) {
@@ -286,7 +286,8 @@ Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, cons
   detail::check_momentum(op, options.momentum);
   if (running_mean.defined() && x.dim() >= 2) {
     for (const Tensor* running : {&running_mean, &running_var}) {
-      detail::check_channels(op, x, *running, running == &running_mean ? "running_mean" : "running_var");
+      detail::check_channels(op, x, *running,
+                             running == &running_mean ? "running_mean" : "running_var");
       const NoGrad guard;
       detail::check_writable(op, *running);
       check(!running->requires_grad(), "{}: a running tensor requires a gradient", op);

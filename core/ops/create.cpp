@@ -31,9 +31,8 @@ Tensor filled(const char* op, const Shape& shape, Scalar value, const TensorOpti
   check(is_floating(options.dtype) || value.is_whole(), "{}: {} is no int64", op,
         value.to<double>());
   Tensor x = new_tensor(op, shape, options.dtype);
-  dispatch(options.dtype, [&]<class T>(T) {
-    std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>());
-  });
+  dispatch(options.dtype,
+           [&]<class T>(T) { std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>()); });
   return with_grad(x, options);
 }
 
@@ -163,8 +162,8 @@ Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
 }
 
 void detail::check_floating(const char* op, const Tensor& x) {
-  check(is_floating(x.dtype()), "{}: of int64 {} is not defined; use .to(DType::float32) first",
-        op, x.shape());
+  check(is_floating(x.dtype()), "{}: of int64 {} is not defined; use .to(DType::float32) first", op,
+        x.shape());
 }
 
 }  // namespace cairn

@@ -91,7 +91,8 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 Tensor div(const Tensor& a, const Tensor& b) {
   detail::common_dtype("div", a, b);
   if (a.dtype() == DType::int64) return div(floating(a), floating(b));
-  Tensor y = map_floating("div", [](auto u, auto v) { return u / v; }, a, b);
+  Tensor y = map_floating(
+      "div", [](auto u, auto v) { return u / v; }, a, b);
   return record("div", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy / b(); }),
                 wrt(b, [a = save(a), b = save(b)](const Tensor& dy) {  // d(a/b)/db = -a/b²
                   return formula(
@@ -100,7 +101,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
 }
 
 Tensor neg(const Tensor& x) {
-  Tensor y = map("neg", [](auto v) { return times(v, static_cast<decltype(v)>(-1)); }, x);
+  Tensor y = map(
+      "neg", [](auto v) { return times(v, static_cast<decltype(v)>(-1)); }, x);
   return record("neg", y, wrt(x, [](const Tensor& dy) { return -dy; }));
 }
 
@@ -152,25 +154,28 @@ Tensor pow(const Tensor& x, const Tensor& p) {
   if (detail::common_dtype("pow", x, p) == DType::int64) {
     check(p.numel() == 0 || p.flatten().amin({0}).item<int64_t>() >= 0,
           "pow: int64 to a negative power; use .to(DType::float32)");
-    return map("pow", [](auto a, auto b) { return int_pow(int64_t(a), int64_t(b)); }, x, p);
+    return map(
+        "pow", [](auto a, auto b) { return int_pow(int64_t(a), int64_t(b)); }, x, p);
   }
-  Tensor y = map_floating("pow", [](auto a, auto b) { return pow(a, b); }, x, p);
-  return record("pow", y, wrt(x, [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹
-                  return formula(
-                      "pow",
-                      [](auto g, auto a, auto b) {
-                        return where(b == 0, 0, g * b * pow(a, b - 1));
-                      },
-                      dy, x(), p());
-                }),
-                wrt(p, [x = save(x), p = save(p), y = save(y)](const Tensor& dy) {  // xᵖ log x
-                  return formula(
-                      "pow",
-                      [](auto g, auto a, auto b, auto c) {
-                        return where(a == 0, where(b >= 0, 0, g * c * log(a)), g * c * log(a));
-                      },
-                      dy, x(), p(), y());
-                }));
+  Tensor y = map_floating(
+      "pow", [](auto a, auto b) { return pow(a, b); }, x, p);
+  return record(
+      "pow", y,
+      wrt(x,
+          [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹
+            return formula(
+                "pow",
+                [](auto g, auto a, auto b) { return where(b == 0, 0, g * b * pow(a, b - 1)); }, dy,
+                x(), p());
+          }),
+      wrt(p, [x = save(x), p = save(p), y = save(y)](const Tensor& dy) {  // xᵖ log x
+        return formula(
+            "pow",
+            [](auto g, auto a, auto b, auto c) {
+              return where(a == 0, where(b >= 0, 0, g * c * log(a)), g * c * log(a));
+            },
+            dy, x(), p(), y());
+      }));
 }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
@@ -207,7 +212,8 @@ Tensor expm1(const Tensor& x) {
 }
 
 Tensor log(const Tensor& x) {
-  return unary("log", x, [](auto v) { return log(v); }, [](auto g, auto v) { return g / v; });
+  return unary(
+      "log", x, [](auto v) { return log(v); }, [](auto g, auto v) { return g / v; });
 }
 
 Tensor log1p(const Tensor& x) {
@@ -232,15 +238,16 @@ Tensor reciprocal(const Tensor& x) {
 }
 
 Tensor square(const Tensor& x) {
-  return by_input("square", x, map("square", [](auto v) { return times(v, v); }, x),
+  return by_input("square", x,
+                  map(
+                      "square", [](auto v) { return times(v, v); }, x),
                   [](auto g, auto v) { return 2 * g * v; });
 }
 
 Tensor abs(const Tensor& x) {
   constexpr auto value = [](auto v) { return v < 0 ? times(v, static_cast<decltype(v)>(-1)) : v; };
-  return by_input("abs", x, map("abs", value, x), [](auto g, auto v) {
-    return where(v > 0, g, where(v < 0, -g, g * 0));
-  });
+  return by_input("abs", x, map("abs", value, x),
+                  [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, g * 0)); });
 }
 
 Tensor sign(const Tensor& x) {
@@ -264,9 +271,9 @@ Tensor tanh(const Tensor& x) {
 }
 
 Tensor erf(const Tensor& x) {
-  return unary("erf", x, [](auto v) { return erf(v); }, [](auto g, auto v) {
-    return g * (2 * std::numbers::inv_sqrtpi) * exp(-v * v);
-  });
+  return unary(
+      "erf", x, [](auto v) { return erf(v); },
+      [](auto g, auto v) { return g * (2 * std::numbers::inv_sqrtpi) * exp(-v * v); });
 }
 
 Tensor sigmoid(const Tensor& x) {
@@ -292,10 +299,12 @@ Tensor gelu(const Tensor& x) {
 }
 
 Tensor silu(const Tensor& x) {
-  return unary("silu", x, [](auto v) { return v / (1 + exp(-v)); }, [](auto g, auto v) {
-    const auto s = 1 / (1 + exp(-v));
-    return g * s * (1 + v * (1 - s));
-  });
+  return unary(
+      "silu", x, [](auto v) { return v / (1 + exp(-v)); },
+      [](auto g, auto v) {
+        const auto s = 1 / (1 + exp(-v));
+        return g * s * (1 + v * (1 - s));
+      });
 }
 
 Tensor softplus(const Tensor& x) {
@@ -306,8 +315,10 @@ Tensor softplus(const Tensor& x) {
 
 Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
   const Tensor a = like("clamp", low, x), b = like("clamp", high, x);
-  Tensor y = map("clamp", [](auto v, auto lo, auto hi) { return v < lo ? lo : v > hi ? hi : v; },
-                 x, a, b);
+  Tensor y = map(
+      "clamp", [](auto v, auto lo, auto hi) { return v < lo   ? lo
+                                                     : v > hi ? hi
+                                                              : v; }, x, a, b);
   return record("clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
                   return formula(
                       "clamp",
@@ -324,14 +335,15 @@ namespace {
 
 template <class F>
 Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
-  return map(op, [f](auto u, auto v) { return static_cast<int64_t>(f(u, v)); }, a, b);
+  return map(
+      op, [f](auto u, auto v) { return static_cast<int64_t>(f(u, v)); }, a, b);
 }
 
 }  // namespace
 
-#define CAIRN_COMPARISON(OP, FUNCTION)                                                       \
+#define CAIRN_COMPARISON(OP, FUNCTION)                                                          \
   Tensor operator OP(const Tensor& a, const Tensor& b) { return compare(#OP, a, b, FUNCTION); } \
-  Tensor operator OP(const Tensor& a, Scalar b) { return a OP like(#OP, b, a); }             \
+  Tensor operator OP(const Tensor& a, Scalar b) { return a OP like(#OP, b, a); }                \
   Tensor operator OP(Scalar a, const Tensor& b) { return like(#OP, a, b) OP b; }
 
 CAIRN_COMPARISON(==, std::equal_to<>())
@@ -343,8 +355,8 @@ CAIRN_COMPARISON(>=, std::greater_equal<>())
 #undef CAIRN_COMPARISON
 
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
-  check(mask.dtype() == DType::int64, "where: the mask is {}; a comparison gives the int64 it wants",
-        mask.dtype());
+  check(mask.dtype() == DType::int64,
+        "where: the mask is {}; a comparison gives the int64 it wants", mask.dtype());
   const DType dtype = detail::common_dtype("where", a, b);
   Tensor y = detail::new_tensor("where", detail::common_shape("where", mask, a, b), dtype);
   detail::dispatch(dtype, [&]<class T>(T) {

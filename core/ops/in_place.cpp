@@ -146,7 +146,8 @@ Tensor& Tensor::div_(Scalar y) { return div_(detail::like("div_", y, *this)); }
 
 Tensor& Tensor::clamp_(Scalar low, Scalar high) {
   detail::check_writable("clamp_", *this);
-  become(*this, cairn::clamp(is_grad_enabled() && requires_grad() ? snapshot(*this) : *this, low, high));
+  become(*this,
+         cairn::clamp(is_grad_enabled() && requires_grad() ? snapshot(*this) : *this, low, high));
   return *this;
 }
 

@@ -44,7 +44,8 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
     for_each_index(y.view_of(), d, index.view_of(), dy.strides(),
                    [=](int64_t p, int64_t q) { to[p] += from[q]; });
   });
-  return record("scatter_add", y, wrt(dy, [d, index](const Tensor& g) { return gather(g, d, index); }));
+  return record("scatter_add", y,
+                wrt(dy, [d, index](const Tensor& g) { return gather(g, d, index); }));
 }
 
 }  // namespace

@@ -27,9 +27,7 @@ using Factor = std::conditional_t<std::integral<T>, uint64_t, T>;
 
 // (..., n, k) x (..., k, m) -> (..., n, m), the leading dimensions broadcast.
 Tensor product(const Tensor& a, const Tensor& b) {
-  const auto batch = [](const Tensor& x) {
-    return Shape(x.shape().begin(), x.shape().end() - 2);
-  };
+  const auto batch = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
   const int64_t n = a.size(-2), k = a.size(-1), m = b.size(-1);
   check(k == b.size(-2), "matmul: {} times {}: {} columns on the left, {} rows on the right",
         a.shape(), b.shape(), k, b.size(-2));
@@ -59,9 +57,10 @@ Tensor product(const Tensor& a, const Tensor& b) {
     });
   });
   return record("matmul", y,
-                wrt(a, [b = save(b)](const Tensor& dy) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
-                  return product(dy, b().transpose(-2, -1));
-                }),
+                wrt(a,
+                    [b = save(b)](const Tensor& dy) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
+                      return product(dy, b().transpose(-2, -1));
+                    }),
                 wrt(b, [a = save(a)](const Tensor& dy) {  // dB (k,m) = Aᵀ (k,n) · dY (n,m)
                   return product(a().transpose(-2, -1), dy);
                 }));
@@ -70,8 +69,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: scalars are multiplied with *",
-        a.shape(), b.shape());
+  check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: scalars are multiplied with *", a.shape(),
+        b.shape());
   if (a.dim() == 1) return matmul(a.unsqueeze(0), b).squeeze(b.dim() == 1 ? 0 : -2);
   if (b.dim() == 1) return matmul(a, b.unsqueeze(1)).squeeze(-1);
   if (a.dim() > 2 && b.dim() == 2) {  // one large product instead of many small ones
@@ -85,8 +84,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(weight.dim() == 2, "linear: weight {} is not (out, in)", weight.shape());
   const int64_t out = weight.size(0), in = weight.size(1);
-  check(x.dim() > 0 && x.size(-1) == in, "linear: input {} has {} features, weight {} (out, in) expects {}",
-        x.shape(), x.dim() > 0 ? x.size(-1) : 0, weight.shape(), in);
+  check(x.dim() > 0 && x.size(-1) == in,
+        "linear: input {} has {} features, weight {} (out, in) expects {}", x.shape(),
+        x.dim() > 0 ? x.size(-1) : 0, weight.shape(), in);
   check(!bias.defined() || bias.shape() == Shape{out}, "linear: bias {} should be [{}]",
         bias.defined() ? bias.shape() : Shape(), out);
   if (x.dim() != 2) {

@@ -118,11 +118,12 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
     fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), Deviations(),
                  [divisor](const Deviations& d) { return static_cast<T>(d.squares / divisor); });
   });
-  return record("var", y,
-                wrt(x, [=, kept = to.kept, x = save(x)](const Tensor& dy) {  // 2 (x - mean) / divisor
-                  const Tensor v = x();
-                  return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
-                }));
+  return record(
+      "var", y,
+      wrt(x, [=, kept = to.kept, x = save(x)](const Tensor& dy) {  // 2 (x - mean) / divisor
+        const Tensor v = x();
+        return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
+      }));
 }
 Tensor var(const Tensor& x) { return var(x, all_dims(x)); }
 
@@ -165,8 +166,7 @@ Tensor extreme(const char* op, const Tensor& x, const Dims& dims, bool keepdim) 
     fold_into<T>(x.view_of(), to.folded, y.view_of().template as<T>(), Acc(),
                  [](const Acc& best) { return best.value; });
   });
-  return record(op, y,
-                wrt(x, [=, kept = to.kept, x = save(x), y = save(y)](const Tensor& dy) {
+  return record(op, y, wrt(x, [=, kept = to.kept, x = save(x), y = save(y)](const Tensor& dy) {
                   const Tensor v = x();
                   const Tensor hit = (v == y().reshape(kept)).to(v.dtype());
                   return hit * (dy.reshape(kept) / sum(hit, dims, true));
@@ -218,7 +218,8 @@ Tensor softmax(const Tensor& input, int64_t d) {
     detail::for_each_row<T>(x.view_of(), y.view_of(), d,
                             [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
                               T largest = *in;
-                              for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
+                              for (int64_t i = 1; i < n; ++i)
+                                largest = std::max(largest, in[i * s]);
                               double total = 0;
                               for (int64_t i = 0; i < n; ++i) {
                                 total += out[i * t] = std::exp(in[i * s] - largest);
@@ -241,11 +242,14 @@ Tensor log_softmax(const Tensor& input, int64_t d) {
     detail::for_each_row<T>(x.view_of(), y.view_of(), d,
                             [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
                               T largest = *in;
-                              for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
+                              for (int64_t i = 1; i < n; ++i)
+                                largest = std::max(largest, in[i * s]);
                               double total = 0;
-                              for (int64_t i = 0; i < n; ++i) total += std::exp(in[i * s] - largest);
+                              for (int64_t i = 0; i < n; ++i)
+                                total += std::exp(in[i * s] - largest);
                               const auto shift = static_cast<T>(std::log(total));
-                              for (int64_t i = 0; i < n; ++i) out[i * t] = in[i * s] - largest - shift;
+                              for (int64_t i = 0; i < n; ++i)
+                                out[i * t] = in[i * s] - largest - shift;
                             });
   });
   return record("log_softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // g - softmax Σ g

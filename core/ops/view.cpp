@@ -35,14 +35,13 @@ bool restride(const detail::View& x, const Shape& shape, Strides& strides) {
   detail::Plan<1> runs;  // of values that lie evenly
   for (int64_t d = 0; d < x.shape.size(); ++d) runs.add(x.shape[d], {x.strides[d]});
   strides = shape;
-  int64_t run = runs.rank - 1;
-  int64_t left = run >= 0 ? runs.sizes[static_cast<std::size_t>(run)] : 1;
-  int64_t step = run >= 0 ? runs.strides[static_cast<std::size_t>(run)][0] : 1;
+  std::size_t run = runs.rank;  // the one that new dimensions are cut from, last first
+  int64_t left = 1, step = 1;   // what is left of it, and its stride
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
-    if (left == 1 && run > 0 && shape[d] != 1) {
+    if (left == 1 && shape[d] != 1 && run > 0) {
       --run;
-      left = runs.sizes[static_cast<std::size_t>(run)];
-      step = runs.strides[static_cast<std::size_t>(run)][0];
+      left = runs.sizes[run];
+      step = runs.strides[run][0];
     }
     strides[d] = step;
     if (left % shape[d] != 0) return false;
@@ -53,9 +52,8 @@ bool restride(const detail::View& x, const Shape& shape, Strides& strides) {
 }
 
 Tensor reshaped(const char* op, const Tensor& x, const Shape& shape, const Strides& strides) {
-  return record(op, make_view(x, shape, strides), wrt(x, [from = x.shape()](const Tensor& dy) {
-                  return dy.reshape(from);
-                }));
+  return record(op, make_view(x, shape, strides),
+                wrt(x, [from = x.shape()](const Tensor& dy) { return dy.reshape(from); }));
 }
 
 // Zeros of `shape`, with x where select() or slice() would look: their gradient.
@@ -162,7 +160,8 @@ Tensor Tensor::expand(const Shape& wanted) const {
   check(added >= 0 && broadcast("expand", this->shape(), shape) == shape,
         "expand: {} does not stretch to {}; only dimensions of size 1 do", this->shape(), wanted);
   shape.numel();  // throws for what is negative or too much
-  return record("expand", make_view(*this, shape, broadcast_strides(this->shape(), strides(), shape)),
+  return record("expand",
+                make_view(*this, shape, broadcast_strides(this->shape(), strides(), shape)),
                 wrt(*this, [](const Tensor& dy) { return dy; }));  // the engine sums it back
 }
 
