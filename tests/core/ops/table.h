@@ -1,0 +1,187 @@
+// Every differentiable op, one line each. A line is all it takes for an op to be checked in
+// test_table.cpp: its gradients to the second order and its values, over every layout of its
+// inputs, empty ones included, and its refusal of undefined tensors.
+#pragma once
+
+#include <cairn/core/ops.h>
+
+#include <functional>
+#include <vector>
+
+namespace cairn::test {
+
+/// One input: where its values lie, and its shape. Values differ from each other and from those
+/// of the next operand by a tenth of (high - low) / count at least, so that no two tie.
+struct Operand {
+  double low = -2.1, high = 1.9;
+  Shape shape = {3, 4};
+  Shape empty = {0, 4};  ///< the shape for the test of empty inputs
+  bool broadcasts = true;
+  DType dtype = DType::float64;
+
+  /// The same values in a shape of one's own, which must be kept.
+  Operand of(const Shape& its_shape, const Shape& its_empty) const {
+    return {low, high, its_shape, its_empty, false, dtype};
+  }
+};
+
+/// Away from 0 and from whole numbers, where some functions have kinks.
+inline const Operand reals;
+inline const Operand positive{.low = 0.4, .high = 2.4};
+/// int64: 0, 1, ... n - 1 and again from 0.
+inline Operand integers_below(double n) { return {.low = 0, .high = n, .dtype = DType::int64}; }
+
+struct Op {
+  const char* name;
+  std::vector<Operand> operands;
+  std::function<Tensor(const std::vector<Tensor>&)> f;
+};
+
+using Inputs = const std::vector<Tensor>&;
+
+inline const Operand matrix = reals.of({3, 4}, {0, 4});
+inline const Operand cube = reals.of({2, 3, 4}, {2, 0, 4});
+inline const Operand batch = reals.of({4, 3, 2}, {0, 3, 2});  // (N, C, L)
+inline const Operand per_channel = positive.of({3}, {3});
+inline const Operand row = reals.of({4}, {4});  // what is written into a matrix
+
+inline Tensor beside(const Tensor& x, double value) {
+  return full({3}, value, {.dtype = x.dtype()});
+}
+
+// clang-format off
+inline const std::vector<Op>& table() {
+  static const std::vector<Op> ops{
+      // arithmetic
+      {"add", {reals, reals}, [](Inputs x) { return x[0] + x[1]; }},
+      {"sub", {reals, reals}, [](Inputs x) { return x[0] - x[1]; }},
+      {"mul", {reals, reals}, [](Inputs x) { return x[0] * x[1]; }},
+      {"div", {reals, positive}, [](Inputs x) { return x[0] / x[1]; }},
+      {"neg", {reals}, [](Inputs x) { return -x[0]; }},
+      {"x + 2", {reals}, [](Inputs x) { return x[0] + 2; }},
+      {"2 - x", {reals}, [](Inputs x) { return 2 - x[0]; }},
+      {"x * 3", {reals}, [](Inputs x) { return x[0] * 3; }},
+      {"x / 3", {reals}, [](Inputs x) { return x[0] / 3; }},
+      {"2 / x", {positive}, [](Inputs x) { return 2 / x[0]; }},
+      {"x * x", {reals}, [](Inputs x) { return x[0] * x[0]; }},
+      {"maximum", {reals, reals}, [](Inputs x) { return maximum(x[0], x[1]); }},
+      {"minimum", {reals, reals}, [](Inputs x) { return minimum(x[0], x[1]); }},
+      {"pow", {positive, reals}, [](Inputs x) { return pow(x[0], x[1]); }},
+      {"pow(x, 3)", {reals}, [](Inputs x) { return pow(x[0], 3); }},
+      {"pow(x, 0)", {reals}, [](Inputs x) { return pow(x[0], 0); }},
+      {"pow(x, -0.5)", {positive}, [](Inputs x) { return pow(x[0], -0.5); }},
+      {"pow(2, x)", {reals}, [](Inputs x) { return pow(2, x[0]); }},
+      {"where", {integers_below(2), reals, reals}, [](Inputs x) { return where(x[0], x[1], x[2]); }},
+
+      // of one element
+      {"exp", {reals}, [](Inputs x) { return exp(x[0]); }},
+      {"expm1", {reals}, [](Inputs x) { return expm1(x[0]); }},
+      {"log", {positive}, [](Inputs x) { return log(x[0]); }},
+      {"log1p", {positive}, [](Inputs x) { return log1p(x[0]); }},
+      {"sqrt", {positive}, [](Inputs x) { return sqrt(x[0]); }},
+      {"rsqrt", {positive}, [](Inputs x) { return rsqrt(x[0]); }},
+      {"reciprocal", {positive}, [](Inputs x) { return reciprocal(x[0]); }},
+      {"square", {reals}, [](Inputs x) { return square(x[0]); }},
+      {"abs", {reals}, [](Inputs x) { return abs(x[0]); }},
+      {"sign", {reals}, [](Inputs x) { return sign(x[0]); }},
+      {"sin", {reals}, [](Inputs x) { return sin(x[0]); }},
+      {"cos", {reals}, [](Inputs x) { return cos(x[0]); }},
+      {"tanh", {reals}, [](Inputs x) { return tanh(x[0]); }},
+      {"erf", {reals}, [](Inputs x) { return erf(x[0]); }},
+      {"sigmoid", {reals}, [](Inputs x) { return sigmoid(x[0]); }},
+      {"relu", {reals}, [](Inputs x) { return relu(x[0]); }},
+      {"gelu", {reals}, [](Inputs x) { return gelu(x[0]); }},
+      {"silu", {reals}, [](Inputs x) { return silu(x[0]); }},
+      {"softplus", {reals}, [](Inputs x) { return softplus(x[0]); }},
+      {"softplus, also above 20", {reals}, [](Inputs x) { return softplus(x[0] * 11); }},
+      {"clamp", {reals}, [](Inputs x) { return clamp(x[0], -1, 0.5); }},
+
+      // reduction
+      {"sum", {cube}, [](Inputs x) { return sum(x[0]); }},
+      {"sum {1}", {cube}, [](Inputs x) { return sum(x[0], {1}); }},
+      {"sum {0, -1}, keepdim", {cube}, [](Inputs x) { return sum(x[0], {0, -1}, true); }},
+      {"mean {1}", {reals.of({2, 3, 4}, {2, 3, 0})}, [](Inputs x) { return mean(x[0], {1}); }},
+      {"mean {0, 2}, keepdim", {reals.of({2, 3, 4}, {2, 0, 4})}, [](Inputs x) { return mean(x[0], {0, 2}, true); }},
+      {"mean", {reals.of({2, 3, 4}, {1})}, [](Inputs x) { return mean(x[0]); }},
+      {"var", {reals.of({3, 4}, {2})}, [](Inputs x) { return var(x[0]); }},
+      {"var {1}", {matrix}, [](Inputs x) { return var(x[0], {1}); }},
+      {"var {0}, biased, keepdim", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { return var(x[0], {0}, {.correction = 0, .keepdim = true}); }},
+      {"amax {1}", {cube}, [](Inputs x) { return amax(x[0], {2}); }},
+      {"amin {0, 2}, keepdim", {cube}, [](Inputs x) { return amin(x[0], {0, 2}, true); }},
+      {"logsumexp {1}", {matrix}, [](Inputs x) { return logsumexp(x[0], {1}); }},
+      {"logsumexp {0, 2}, keepdim", {cube}, [](Inputs x) { return logsumexp(x[0], {0, 2}, true); }},
+      {"softmax 1", {matrix}, [](Inputs x) { return softmax(x[0], 1); }},
+      {"softmax 0", {cube}, [](Inputs x) { return softmax(x[0], 0); }},
+      {"log_softmax -1", {matrix}, [](Inputs x) { return log_softmax(x[0], -1); }},
+
+      // products
+      {"matmul 2 x 2", {matrix, reals.of({4, 2}, {4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 2 x 2, no inner", {reals.of({3, 4}, {3, 0}), reals.of({4, 2}, {0, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 1 x 1", {reals.of({4}, {0}), reals.of({4}, {0})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 2 x 1", {matrix, row}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 1 x 2", {row, reals.of({4, 2}, {4, 0})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 3 x 2", {cube, reals.of({4, 2}, {4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 2 x 3", {matrix, reals.of({2, 4, 2}, {0, 4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 3 x 1", {cube, row}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul of batches that broadcast", {reals.of({2, 1, 3, 4}, {2, 1, 3, 4}), reals.of({3, 4, 2}, {0, 4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"linear", {matrix, reals.of({2, 4}, {2, 4}), reals.of({2}, {2})}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
+      {"linear, no bias", {matrix, reals.of({2, 4}, {2, 4})}, [](Inputs x) { return linear(x[0], x[1]); }},
+      {"linear of rank 3", {cube, reals.of({2, 4}, {2, 4}), reals.of({2}, {2})}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
+      {"linear of rank 1", {row, reals.of({2, 4}, {0, 4}), reals.of({2}, {0})}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
+      {"linear, no features", {reals.of({3, 4}, {3, 0}), reals.of({2, 4}, {2, 0}), reals.of({2}, {2})}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
+
+      // joining and picking
+      {"cat 0", {matrix, reals.of({2, 4}, {0, 4})}, [](Inputs x) { return cat({x[0], x[1], x[0]}); }},
+      {"cat -1", {reals.of({3, 4}, {3, 0}), reals.of({3, 2}, {3, 2})}, [](Inputs x) { return cat({x[0], x[1]}, -1); }},
+      {"stack 1", {matrix, matrix}, [](Inputs x) { return stack({x[0], x[1]}, 1); }},
+      {"index_select 1", {matrix, integers_below(4).of({6}, {0})}, [](Inputs x) { return index_select(x[0], 1, x[1]); }},
+      {"gather 0", {matrix, integers_below(3).of({2, 3}, {0, 3})}, [](Inputs x) { return gather(x[0], 0, x[1]); }},
+      {"gather -1", {matrix, integers_below(4).of({3, 6}, {0, 6})}, [](Inputs x) { return gather(x[0], -1, x[1]); }},
+
+      // losses and normalisation
+      {"mse_loss", {reals.of({3, 4}, {1, 4}), reals.of({3, 4}, {1, 4})}, [](Inputs x) { return mse_loss(x[0], x[1]); }},
+      {"mse_loss, sum", {matrix, matrix}, [](Inputs x) { return mse_loss(x[0], x[1], {.reduction = Reduction::sum}); }},
+      {"mse_loss, none, broadcast", {reals, reals}, [](Inputs x) { return mse_loss(x[0], x[1], {.reduction = Reduction::none, .broadcast = true}); }},
+      {"mse_loss, broadcast", {matrix.of({3, 4}, {1, 4}), row}, [](Inputs x) { return mse_loss(x[0], x[1], {.broadcast = true}); }},
+      {"cross_entropy", {reals.of({3, 4}, {1, 4}), integers_below(4).of({3}, {1})}, [](Inputs x) { return cross_entropy(x[0], x[1]); }},
+      {"batch_norm by the batch", {batch, per_channel, per_channel}, [](Inputs x) { return batch_norm(x[0], {}, {}, x[1], x[2], {.training = true}); }},
+      {"batch_norm by the batch, plain", {batch}, [](Inputs x) { return batch_norm(x[0], {}, {}, {}, {}, {.training = true}); }},
+      {"batch_norm by the batch, (N, C)", {reals.of({4, 3}, {0, 3}), per_channel}, [](Inputs x) { return batch_norm(x[0], {}, {}, x[1], {}, {.training = true, .eps = 0.1}); }},
+      {"batch_norm by the record", {batch, per_channel, per_channel}, [](Inputs x) { return batch_norm(x[0], beside(x[0], 0.3), beside(x[0], 1.7), x[1], x[2]); }},
+      {"batch_norm by the record, bias alone", {batch, per_channel}, [](Inputs x) { return batch_norm(x[0], beside(x[0], 0.3), beside(x[0], 1.7), {}, x[1]); }},
+
+      // views and copies
+      {"reshape", {cube}, [](Inputs x) { return x[0].reshape({x[0].size(1) * 2, 4}); }},
+      {"view", {cube}, [](Inputs x) { return x[0].contiguous().view({4, x[0].size(1) * 2}); }},
+      {"flatten", {cube}, [](Inputs x) { return x[0].flatten(0, 1); }},
+      {"transpose", {cube}, [](Inputs x) { return x[0].transpose(0, -1); }},
+      {"t", {matrix}, [](Inputs x) { return x[0].t(); }},
+      {"permute", {cube}, [](Inputs x) { return x[0].permute({2, 0, -2}); }},
+      {"unsqueeze", {matrix}, [](Inputs x) { return x[0].unsqueeze(1); }},
+      {"squeeze", {reals.of({3, 1, 4}, {0, 1, 4})}, [](Inputs x) { return x[0].squeeze(1); }},
+      {"expand", {reals.of({1, 4}, {1, 0})}, [](Inputs x) { return x[0].expand({2, 3, -1}); }},
+      {"select", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { return x[0][-1]; }},
+      {"select 1", {matrix}, [](Inputs x) { return x[0].select(1, 2); }},
+      {"slice", {cube}, [](Inputs x) { return x[0].slice(-1, 1, 4, 2); }},
+      {"slice to nothing", {matrix}, [](Inputs x) { return x[0].slice(1, 3, 2); }},
+      {"clone", {matrix}, [](Inputs x) { return x[0].clone(); }},
+      {"contiguous", {matrix}, [](Inputs x) { return x[0].contiguous(); }},
+
+      // in place
+      {"add_", {matrix, row}, [](Inputs x) { return x[0].clone().add_(x[1]); }},
+      {"sub_", {matrix, row}, [](Inputs x) { return x[0].clone().sub_(x[1]); }},
+      {"mul_", {matrix, row}, [](Inputs x) { return x[0].clone().mul_(x[1]); }},
+      {"div_", {matrix, positive.of({4}, {4})}, [](Inputs x) { return x[0].clone().div_(x[1]); }},
+      {"x += x", {matrix}, [](Inputs x) { Tensor y = x[0] * 2; return y += y; }},
+      {"x *= w, then x *= x[0]", {matrix, row}, [](Inputs x) { Tensor y = x[0] * 2; y *= x[1]; return y *= square(x[0]); }},
+      {"add_ 2, mul_ 3", {matrix}, [](Inputs x) { return x[0].clone().add_(2).mul_(3); }},
+      {"sub_ 2, div_ 3", {matrix}, [](Inputs x) { return x[0].clone().sub_(2).div_(3); }},
+      {"clamp_", {matrix}, [](Inputs x) { return x[0].clone().clamp_(-1, 0.5); }},
+      {"copy_", {matrix, row}, [](Inputs x) { return x[0].clone().mul_(2).copy_(x[1]); }},
+      {"zero_", {matrix}, [](Inputs x) { return x[0].clone().zero_() + x[0]; }},
+  };
+  return ops;
+}
+// clang-format on
+
+}  // namespace cairn::test
