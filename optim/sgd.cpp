@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <unordered_set>
 
 namespace cairn::optim {
@@ -18,7 +19,8 @@ void check_options(std::size_t group, const SGDOptions& o) {
   check_number("lr", o.lr);
   check_number("momentum", o.momentum);
   check_number("weight_decay", o.weight_decay);
-  check(std::isfinite(o.dampening), "SGD: group {}: dampening is {}", group, o.dampening);
+  check(std::isfinite(o.dampening), "SGD: group {}: dampening is {}; it must be finite", group,
+        o.dampening);
   check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
         "SGD: group {}: nesterov needs momentum > 0 and dampening 0, got {} and {}", group,
         o.momentum, o.dampening);
@@ -30,8 +32,16 @@ void check_parameter(std::size_t group, std::size_t i, const Tensor& p) {
         "SGD: group {}: parameter {} {} is a buffer, which is never trained", group, i, p.shape());
   check(p.is_leaf(), "SGD: group {}: parameter {} {} is no leaf: an op computed it", group, i,
         p.shape());
-  check(is_floating(p.dtype()), "SGD: group {}: parameter {} {} is {}", group, i, p.shape(),
-        p.dtype());
+  check(is_floating(p.dtype()),
+        "SGD: group {}: parameter {} {} is {}; only float32 and float64 are trained", group, i,
+        p.shape(), p.dtype());
+}
+
+void check_momentum_buffer(std::size_t group, std::size_t i, const Tensor& b, const Tensor& p) {
+  if (!b.defined()) return;
+  check(b.shape() == p.shape() && is_floating(b.dtype()),
+        "SGD: group {}: momentum buffer {} is {} {}, the parameter {} {}", group, i, b.shape(),
+        b.dtype(), p.shape(), p.dtype());
 }
 
 // Throws Error unless every parameter can be moved, and stands here once.
@@ -39,10 +49,15 @@ void check_groups(const std::vector<SGD::Group>& groups) {
   std::unordered_set<const void*> seen;
   for (std::size_t k = 0; k < groups.size(); ++k) {
     check_options(k, groups[k]);
-    check(!groups[k].params.empty(), "SGD: group {}: no parameters", k);
-    for (std::size_t i = 0; i < groups[k].params.size(); ++i) {
-      const Tensor& p = groups[k].params[i];
+    const std::vector<Tensor>&params = groups[k].params, &buffers = groups[k].momentum_buffers;
+    check(!params.empty(), "SGD: group {}: no parameters", k);
+    check(params.size() == buffers.size(),
+          "SGD: group {}: {} parameters but {} momentum_buffers; use add_group() for more", k,
+          params.size(), buffers.size());
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      const Tensor& p = params[i];
       check_parameter(k, i, p);
+      check_momentum_buffer(k, i, buffers[i], p);
       check(seen.insert(&p.impl()).second, "SGD: group {}: parameter {} {} is there twice", k, i,
             p.shape());
     }
@@ -66,7 +81,8 @@ void SGD::add_group(const std::vector<Tensor>& params, const SGDOptions& options
 
 std::vector<Tensor> SGD::parameters() const {
   std::vector<Tensor> all;
-  for (const Group& group : groups_) all.insert(all.end(), group.params.begin(), group.params.end());
+  for (const Group& group : groups_)
+    all.insert(all.end(), group.params.begin(), group.params.end());
   return all;
 }
 
@@ -74,25 +90,33 @@ void SGD::step() {
   detail::no_bad_alloc("SGD", [&] {
     const NoGrad guard;
     check_groups(groups_);
-    std::vector<Tensor> first;  // buffers of those that step for the first time
+    // Momentum buffers to be: of what steps for the first time, or was converted since.
+    std::vector<Tensor> fresh_buffers;
     for (const Group& group : groups_) {
       for (std::size_t i = 0; i < group.params.size(); ++i) {
         const Tensor& p = group.params[i];
         detail::check_writable("SGD", p);
-        const bool starts = group.momentum != 0 && !group.momentum_buffers[i].defined();
-        if (p.grad().defined() && starts) first.push_back(empty_like(p));
+        const Tensor& buffer = group.momentum_buffers[i];
+        if (group.momentum == 0 || !p.grad().defined()) continue;
+        if (!buffer.defined()) {
+          fresh_buffers.push_back(empty_like(p));
+        } else if (buffer.dtype() != p.dtype()) {
+          fresh_buffers.push_back(buffer.to(p.dtype()));
+        }
       }
     }
     // From here on nothing can fail.
-    auto next_first = first.begin();
+    auto next_fresh = fresh_buffers.begin();
     for (Group& group : groups_) {
       for (std::size_t i = 0; i < group.params.size(); ++i) {
         Tensor& p = group.params[i];
         const Tensor g = p.grad();
         if (!g.defined()) continue;
         Tensor& buffer = group.momentum_buffers[i];
-        const bool starts = group.momentum != 0 && !buffer.defined();
-        if (starts) buffer = std::move(*next_first++);
+        const bool starts = !buffer.defined();
+        if (group.momentum != 0 && (starts || buffer.dtype() != p.dtype())) {
+          buffer = std::move(*next_fresh++);
+        }
         detail::dispatch_floating(p.dtype(), [&]<class T>(T) {
           const T sign = group.maximize ? T{-1} : T{1};
           const auto lr = static_cast<T>(group.lr), decay = static_cast<T>(group.weight_decay);
@@ -100,9 +124,8 @@ void SGD::step() {
           const auto fresh = static_cast<T>(1 - group.dampening);
           const detail::View& values = p.view_of();
           if (group.momentum == 0) {
-            detail::map_into<T, T, T>(
-                [=](T v, T dv) { return v - lr * (sign * dv + decay * v); }, values, values,
-                g.view_of());
+            detail::map_into<T, T, T>([=](T v, T dv) { return v - lr * (sign * dv + decay * v); },
+                                      values, values, g.view_of());
             return;
           }
           const detail::View& b = buffer.view_of();
@@ -164,34 +187,39 @@ void SGD::load_state_dict(const StateDict& values) {
     const NoGrad guard;
     std::vector<Group> groups = groups_;
     std::string problems;
-    std::size_t index = 0, used = 0;
+    std::size_t index = 0;
+    std::unordered_set<std::string> known;
     for (std::size_t k = 0; k < groups.size(); ++k) {
       Group& group = groups[k];
       each_option(group, [&]<class T>(const char* name, T& option) {
         const std::string path = fmt::format("groups.{}.{}", k, name);
-        if (!values.contains(path) || values.at(path).numel() != 1) {
-          problems += "\n  " + path + ": missing, or not one number";
-          return;
+        known.insert(path);
+        const Tensor value = values.contains(path) ? values.at(path) : Tensor();
+        if (value.defined() && value.numel() == 1) {
+          option = value.item<T>();
+        } else {
+          problems += fmt::format("\n  {}: missing, or not one number", path);
         }
-        option = values.at(path).template item<T>();
-        ++used;
       });
       for (std::size_t i = 0; i < group.params.size(); ++i, ++index) {
         const std::string path = fmt::format("state.{}.momentum_buffer", index);
+        known.insert(path);
         group.momentum_buffers[i] = {};
         if (!values.contains(path)) continue;  // that parameter has not stepped yet
-        ++used;
         const Tensor& b = values.at(path);
         if (b.defined() && b.shape() == group.params[i].shape()) {
           group.momentum_buffers[i] = b.detach().to(group.params[i].dtype()).clone();
         } else {
-          problems += fmt::format("\n  {}: {} given, the parameter is {}", path, b,
+          problems += fmt::format("\n  {}: {} given, the parameter is {}", path,
+                                  b.defined() ? to_string(b.shape()) : "an undefined tensor",
                                   group.params[i].shape());
         }
       }
     }
-    if (used < values.size() && problems.empty()) {
-      problems = "\n  it has entries for more groups or parameters than there are";
+    for (const auto& [name, value] : values) {
+      if (!known.contains(name)) {
+        problems += fmt::format("\n  {}: there is no such group, parameter or option", name);
+      }
     }
     check(problems.empty(), "SGD: the state was not loaded, because{}", problems);
     check_groups(groups);
