@@ -312,7 +312,8 @@ std::string Module::kind() const {
   const std::unique_ptr<char, void (*)(void*)> name(
       abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
   const std::string full = status == 0 ? name.get() : typeid(*this).name();
-  const std::size_t colon = full.rfind("::");
+  const std::size_t arguments = full.back() == '>' ? full.find('<') : full.size();
+  const std::size_t colon = full.rfind("::", arguments);
   return colon == std::string::npos ? full : full.substr(colon + 2);
 }
 
