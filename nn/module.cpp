@@ -222,9 +222,7 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
                         v.defined() ? to_string(v.shape()) : "an undefined tensor", slot.shape());
         return {};
       }
-      const Tensor converted = v.detach().to(slot.dtype());
-      const bool own = v.view_of().storage.get() == slot.view_of().storage.get();
-      return own ? converted.clone() : converted;
+      return v.detach().to(slot.dtype());
     };
     walk("", [&](const std::string& path, Module& module) {
       for (const auto& [name, p] : module.state().parameters) {
@@ -254,6 +252,16 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
       }
     }
     check(problems.empty(), "load_state_dict: nothing was loaded, because{}", problems);
+
+    // Values that lie in this model itself, as those of its own state_dict(), are copied first.
+    std::unordered_set<const void*> written;
+    for (const auto& [slot, v] : parameters) written.insert(slot.view_of().storage.get());
+    for (const auto& [slot, v] : buffers) written.insert(slot->tensor().view_of().storage.get());
+    const auto keep = [&written](Tensor& v) {
+      if (written.contains(v.view_of().storage.get())) v = v.clone();
+    };
+    for (auto& [slot, v] : parameters) keep(v);
+    for (auto& [slot, v] : buffers) keep(v);
 
     for (auto& [slot, v] : parameters) detail::write_values(slot, v.view_of());  // cannot throw
     for (auto& [slot, v] : buffers) slot->assign(v);
