@@ -42,6 +42,11 @@ void check_variance(const char* name, const Tensor& values) {
   }
 }
 
+void check_count(const char* name, const Tensor& values) {
+  const auto count = values.item<int64_t>();
+  check(count >= 0, "{}: {} is no number of batches", name, count);
+}
+
 }  // namespace
 
 BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
@@ -51,7 +56,8 @@ BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
       bias(parameter("bias", options.affine ? zeros({channels}) : Tensor())),
       running_mean(buffer("running_mean", zeros({valid(kind, channels, options)}))),
       running_var(buffer("running_var", ones({channels}), check_variance)),
-      num_batches_tracked(buffer("num_batches_tracked", zeros({}, {.dtype = DType::int64}))),
+      num_batches_tracked(
+          buffer("num_batches_tracked", zeros({}, {.dtype = DType::int64}), check_count)),
       kind_(kind),
       ranks_(ranks),
       channels_(channels),
