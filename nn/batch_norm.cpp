@@ -47,6 +47,9 @@ void check_count(const char* name, const Tensor& values) {
   check(count >= 0, "{}: {} is no number of batches", name, count);
 }
 
+// A NaN prints with its sign, which means nothing.
+double without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
+
 }  // namespace
 
 BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
@@ -100,7 +103,8 @@ Tensor BatchNorm::by_batch(const Tensor& x) {
   Tensor y = detail::normalize_by_batch(kind_, x, {weight, bias}, options_.eps, moments);
   if (options_.check_finite) {
     for (int64_t c = 0; moments.count > 0 && c < channels_; ++c) {
-      const auto m = moments.mean.at<double>({c}), v = moments.var.at<double>({c});
+      const double m = without_sign(moments.mean.at<double>({c}));
+      const double v = without_sign(moments.var.at<double>({c}));
       check(std::isfinite(m) && std::isfinite(v),
             "{}: the batch has mean {} and variance {} at channel {}; look for what is not finite "
             "in its input",
