@@ -1,0 +1,154 @@
+#include "support/approx.h"
+
+#include <cairn/core/autograd.h>
+#include <cairn/nn/batch_norm.h>
+#include <cairn/optim/sgd.h>
+
+#include <fmt/format.h>
+
+#include <concepts>
+
+using namespace cairn;
+using namespace cairn::nn;
+using namespace cairn::test;
+
+static_assert(!std::derived_from<Buffer, Tensor>);
+static_assert(!std::is_copy_assignable_v<Buffer> && !std::is_copy_constructible_v<Buffer>);
+static_assert(!std::is_assignable_v<Buffer&, Tensor>);
+static_assert(std::is_convertible_v<Buffer&, const Tensor&>);
+static_assert(!std::is_copy_assignable_v<Parameter>);
+
+namespace {
+
+struct Holder : Module {
+  Buffer& b = buffer("b", tensor({1, 2, 3}));
+  Tensor forward(const Tensor& x) override { return x; }
+};
+
+constexpr const char* text =
+    ": [3] is a module's buffer, which is written by its layer, by copy_() on the buffer and by "
+    "loading";
+
+}  // namespace
+
+TEST_CASE("buffer: it reads as a tensor") {
+  const Holder m;
+  const Tensor& t = m.b;
+  CHECK(equal(t, tensor({1, 2, 3})));
+  CHECK(m.b.shape() == Shape{3});
+  CHECK(m.b.size(0) == 3);
+  CHECK(m.b.dim() == 1);
+  CHECK(m.b.numel() == 3);
+  CHECK(m.b.dtype() == DType::float32);
+  CHECK(m.b[2].item<double>() == 3);
+  CHECK(m.b.at<int>({1}) == 2);
+  CHECK(m.b.to_vector<float>() == std::vector<float>{1, 2, 3});
+  CHECK(m.b.data<float>()[0] == 1);
+  CHECK(m.b.defined());
+  CHECK_FALSE(m.b.requires_grad());
+  CHECK(equal(m.b.to(DType::float64), tensor({1, 2, 3}, f64)));
+  CHECK(equal(m.b + tensor({1, 1, 1}), tensor({2, 3, 4})));
+  CHECK(fmt::format("{}", m.b) == "tensor([1., 2., 3.])");
+}
+
+TEST_CASE("buffer: nobody writes to it through a handle, a view, detach() or a pointer") {
+  Holder m;
+  const auto refuses = [&](Tensor t) {
+    CHECK_ERROR(t.copy_(ones({1})), (std::string("copy_") + text).c_str());
+    CHECK_ERROR(t.fill_(1), (std::string("fill_") + text).c_str());
+    CHECK_ERROR(t.zero_(), (std::string("fill_") + text).c_str());
+    CHECK_ERROR(t.add_(1), (std::string("add_") + text).c_str());
+    CHECK_ERROR(t.sub_(1), (std::string("sub_") + text).c_str());
+    CHECK_ERROR(t *= 2, (std::string("mul_") + text).c_str());
+    CHECK_ERROR(t /= 2, (std::string("div_") + text).c_str());
+    CHECK_ERROR(t.clamp_(0, 1), (std::string("clamp_") + text).c_str());
+    CHECK_ERROR(t.mutable_data<float>(), (std::string("mutable_data") + text).c_str());
+    const NoGrad guard;
+    CHECK_ERROR(t.zero_(), (std::string("fill_") + text).c_str());
+  };
+  refuses(m.b);
+  refuses(m.b.tensor().detach());
+  refuses(m.b.tensor().view({3}));
+  refuses(m.b.tensor().slice(0, 0, 3));
+  refuses(m.b.tensor().reshape({3, 1}).select(1, 0));
+  refuses(m.state_dict().at("b"));
+  CHECK_ERROR(m.b[0].zero_(),
+              "fill_: [] is a module's buffer, which is written by its layer, by copy_() on the "
+              "buffer and by loading");
+  CHECK(equal(m.b, tensor({1, 2, 3})));
+  m.b.clone().zero_();  // a copy is one's own
+}
+
+TEST_CASE("buffer: the tensor it was made from is not guarded, and does not reach it") {
+  struct Taking : Module {
+    Buffer& b;
+    explicit Taking(const Tensor& t) : b(buffer("b", t)) {}
+  };
+  Tensor t = tensor({1, 2});
+  const Taking m(t);
+  t.zero_();
+  CHECK(equal(m.b, tensor({1, 2})));
+}
+
+TEST_CASE("buffer: it takes no gradient") {
+  Holder m;
+  Tensor handle = m.b;
+  CHECK_ERROR(handle.requires_grad_(true),
+              "requires_grad_: a buffer [3] is never trained by gradient; make it a Parameter");
+  CHECK_ERROR(m.b.requires_grad_(true),
+              "b: a buffer is never trained by gradient; make it a "
+              "Parameter");
+  CHECK_FALSE(handle.requires_grad());
+  CHECK_FALSE(m.b.frozen());
+}
+
+TEST_CASE("buffer: requires_grad_(false) says the same as freeze()") {
+  Holder m;
+  CHECK_FALSE(m.b.frozen());
+  m.b.requires_grad_(false);
+  CHECK(m.b.frozen());
+  m.b.unfreeze();
+  CHECK_FALSE(m.b.frozen());
+  m.b.freeze();
+  CHECK(m.b.frozen());
+}
+
+TEST_CASE("buffer: copy_() writes it, frozen or not, in its own dtype") {
+  Holder m;
+  m.b.freeze();
+  m.b.copy_(tensor({4, 5, 6}, f64));
+  CHECK(equal(m.b, tensor({4, 5, 6})));
+  m.b.copy_(m.b);
+  CHECK(equal(m.b, tensor({4, 5, 6})));
+  CHECK(m.b.frozen());
+}
+
+TEST_CASE("buffer: copy_() takes no other shape, not even one that broadcasts") {
+  Holder m;
+  CHECK_ERROR(m.b.copy_(zeros({4})), "b: values [4] for a buffer [3]");
+  CHECK_ERROR(m.b.copy_(zeros({})), "b: values [] for a buffer [3]");
+  CHECK_ERROR(m.b.copy_(Tensor()), "tensor: it is undefined (default-constructed or moved from)");
+  CHECK(equal(m.b, tensor({1, 2, 3})));
+}
+
+TEST_CASE("buffer: a write to it makes saved tensors stale") {
+  Holder m;
+  const Tensor x = ones({3}, {.requires_grad = true});
+  const Tensor y = sum(x * m.b);
+  m.b.copy_(zeros({3}));
+  CHECK_ERROR(
+      y.backward(),
+      "mul: a tensor [3] that its gradient needs was written to after the forward; write to "
+      "a clone() of it, or after backward()");
+}
+
+TEST_CASE("buffer: no optimizer takes it, nor a view of it") {
+  BatchNorm1d bn(2);
+  CHECK_ERROR(optim::SGD({bn.running_mean}),
+              "SGD: group 0: parameter 0 [2] is a buffer, which is never trained");
+  CHECK_ERROR(optim::SGD({bn.weight, bn.running_var.tensor().detach()}),
+              "SGD: group 0: parameter 1 [2] is a buffer, which is never trained");
+  optim::SGD optimizer({bn.weight});
+  CHECK_ERROR(optimizer.add_group({bn.running_mean}),
+              "SGD: group 1: parameter 0 [2] is a buffer, which is never trained");
+}

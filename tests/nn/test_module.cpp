@@ -1,0 +1,271 @@
+#include "support/approx.h"
+
+#include <cairn/core/autograd.h>
+#include <cairn/nn/batch_norm.h>
+#include <cairn/nn/layers.h>
+#include <cairn/nn/linear.h>
+
+using namespace cairn;
+using namespace cairn::nn;
+using namespace cairn::test;
+
+namespace {
+
+// A module whose names a test chooses.
+struct Named : Module {
+  using Module::buffer;
+  using Module::child;
+  using Module::parameter;
+  Tensor forward(const Tensor& x) override { return x; }
+};
+
+std::vector<std::string> names_of(const Module& model) {
+  std::vector<std::string> names;
+  for (const auto& [name, p] : model.named_parameters()) names.push_back(name);
+  return names;
+}
+
+template <class T>
+struct Template : Module {};
+
+}  // namespace
+
+TEST_CASE("module: a name is given once, is not empty and has no dot") {
+  Named m;
+  m.parameter("weight", zeros({2}));
+  m.buffer("mean", zeros({2}));
+  m.child("fc", Linear(2, 2));
+  CHECK_ERROR(m.parameter("weight", zeros({1})),
+              "parameter: the name 'weight' is taken in this module");
+  CHECK_ERROR(m.parameter("mean", zeros({1})),
+              "parameter: the name 'mean' is taken in this module");
+  CHECK_ERROR(m.buffer("fc", zeros({1})), "buffer: the name 'fc' is taken in this module");
+  CHECK_ERROR(m.child("weight", Linear(1, 1)), "child: the name 'weight' is taken in this module");
+  CHECK_ERROR(m.parameter("", zeros({1})), "parameter: the name '' is empty or has a dot");
+  CHECK_ERROR(m.buffer("a.b", zeros({1})), "buffer: the name 'a.b' is empty or has a dot");
+  CHECK_ERROR(m.child(".", ReLU()), "child: the name '.' is empty or has a dot");
+  CHECK_ERROR(m.child<Linear>("fc", 2, 3), "child: the name 'fc' is taken in this module");
+  CHECK(names_of(m) == std::vector<std::string>{"weight", "fc.weight", "fc.bias"});
+}
+
+TEST_CASE("module: an absent parameter takes its name, and is not listed") {
+  Named m;
+  CHECK_FALSE(m.parameter("bias", Tensor()).defined());
+  CHECK(m.parameters().empty());
+  CHECK(m.state_dict().empty());
+  CHECK_ERROR(m.parameter("bias", zeros({1})),
+              "parameter: the name 'bias' is taken in this module");
+}
+
+TEST_CASE("module: what cannot be trained is no parameter") {
+  Named m;
+  CHECK_ERROR(m.parameter("p", arange(3, i64)),
+              "requires_grad_: int64 cannot take a gradient, only float32 and float64 can");
+  const Tensor leaf = zeros({2}, {.requires_grad = true});
+  CHECK_ERROR(m.parameter("p", leaf * 2),
+              "parameter: [2] was computed by an op in a graph; use detach()");
+  const Tensor mean = m.buffer("mean", zeros({2}));
+  CHECK_ERROR(m.parameter("p", mean),
+              "requires_grad_: a buffer [2] is never trained by gradient; make it a Parameter");
+  CHECK(m.parameters().empty());
+}
+
+TEST_CASE("module: a shared module counts its parameters once and saves them under both names") {
+  Named m;
+  Linear& first = m.child("first", Linear(2, 2));
+  Linear& second = m.child("second", first);
+  CHECK(&first == &second);
+  CHECK(names_of(m) == std::vector<std::string>{"first.weight", "first.bias"});
+  CHECK(m.named_modules().size() == 2);
+  CHECK(m.named_children().size() == 2);
+  const StateDict dict = m.state_dict();
+  CHECK(dict.size() == 4);
+  CHECK(dict.at("first.weight").data<float>() == dict.at("second.weight").data<float>());
+}
+
+TEST_CASE("module: only what is registered can be shared") {
+  Named m;
+  Linear loose(2, 2);
+  CHECK_ERROR(m.child("fc", loose),
+              "child: 'fc' is a module that is registered nowhere; move it in: child(\"fc\", "
+              "std::move(module))");
+}
+
+TEST_CASE("module: forward() may be missing, and calling it then says so") {
+  struct Silent : Module {};
+  Silent m;
+  CHECK_ERROR(m(zeros({1})), "Silent: it has no forward(x); call it with its own arguments");
+}
+
+TEST_CASE("module: its kind is the class's name, with its template arguments") {
+  CHECK(Linear(1, 1).kind() == "Linear");
+  CHECK(Named().kind() == "Named");
+  CHECK(Template<int>().kind() == "Template<int>");
+  CHECK(Template<Linear>().kind() == "Template<cairn::nn::Linear>");
+}
+
+// ---- forgetting to register ----
+
+namespace {
+
+struct Forgetful : Module {
+  Tensor scale = ones({3}, {.requires_grad = true});
+  Linear& fc = child("fc", Linear(3, 3));
+  bool uses_scale = true;
+  Tensor forward(const Tensor& x) override { return uses_scale ? fc(x * scale) : fc(x); }
+};
+
+const char* const forgotten =
+    "Forgetful: its forward used a trainable tensor [3] that is not registered; make it a member "
+    "with parameter(\"name\", ...), or its module with child(\"name\", ...)";
+
+}  // namespace
+
+TEST_CASE("module: a trainable tensor that was not registered is caught on the first call") {
+  Forgetful m;
+  CHECK_ERROR(m(zeros({2, 3})), forgotten);
+  CHECK_ERROR(m(zeros({2, 3})), forgotten);  // and stays so
+}
+
+TEST_CASE("module: what is not registered is caught on the first call that builds a graph") {
+  Forgetful m;
+  {
+    const NoGrad guard;
+    CHECK(m(zeros({2, 3})).defined());
+  }
+  CHECK_ERROR(m(zeros({2, 3})), forgotten);
+}
+
+TEST_CASE("module: a forgotten layer within a registered one is caught by the outermost call") {
+  struct Outer : Module {
+    Forgetful& inner = child("inner", Forgetful());
+    Tensor forward(const Tensor& x) override { return inner(x); }
+  };
+  Outer m;
+  CHECK_ERROR(m(zeros({2, 3})),
+              "Outer: its forward used a trainable tensor [3] that is not registered; make it a "
+              "member with parameter(\"name\", ...), or its module with child(\"name\", ...)");
+}
+
+TEST_CASE("module: an unregistered tensor that is not trained is nobody's business") {
+  Forgetful m;
+  m.scale.requires_grad_(false);
+  CHECK(m(zeros({2, 3})).shape() == Shape{2, 3});
+}
+
+TEST_CASE("module: an attacked input may require a gradient, and may have a graph of its own") {
+  Linear fc(3, 2);
+  Tensor x = zeros({2, 3}, {.requires_grad = true});
+  sum(fc(x)).backward();
+  CHECK(x.grad().defined());
+
+  Linear other(3, 2);
+  const Tensor noise = zeros({3}, {.requires_grad = true});
+  const Tensor attacked = tanh(x + noise);
+  sum(other(attacked)).backward();
+  CHECK(noise.grad().defined());
+}
+
+TEST_CASE("module: the check also accepts a model whose parameters are frozen") {
+  Forgetful m;
+  m.uses_scale = false;
+  m.requires_grad_(false);
+  const Tensor x = zeros({2, 3}, {.requires_grad = true});
+  sum(m(x)).backward();
+  CHECK(x.grad().defined());
+  CHECK_FALSE(m.fc.weight.grad().defined());
+}
+
+// ---- errors ----
+
+TEST_CASE("module: an error names the path of the module it came from") {
+  struct Net : Module {
+    Sequential& net = child("net", Sequential{ReLU(), Sequential{ReLU(), Linear(10, 5)}, ReLU()});
+    Tensor forward(const Tensor& x) override { return net(x); }
+  };
+  Net m;
+  CHECK_ERROR(m(zeros({4, 7})),
+              "linear 'net.1.1': input [4, 7] has 7 features, weight [5, 10] (out, in) expects 10");
+  CHECK_ERROR(m.net(zeros({4, 7})),
+              "linear 'net.1.1': input [4, 7] has 7 features, weight [5, 10] (out, in) expects 10");
+}
+
+TEST_CASE("module: an undefined input is an error with the module's path") {
+  Sequential m{Linear(2, 2)};
+  CHECK_ERROR(m(Tensor()), "tensor '0': it is undefined (default-constructed or moved from)");
+}
+
+TEST_CASE("module: a step between forward and backward is a stale error that names the parameter") {
+  Sequential m{Linear(2, 3), Linear(3, 1)};
+  const Tensor y = sum(m(ones({4, 2})));
+  {
+    const NoGrad guard;
+    for (Tensor& p : m.parameters()) p.add_(0.5);
+  }
+  CHECK_ERROR(y.backward(),
+              "linear: a tensor [1, 3] (parameter '1.weight') that its gradient needs was written "
+              "to after the forward; write to a clone() of it, or after backward()");
+  for (const Tensor& p : m.parameters()) CHECK_FALSE(p.grad().defined());
+}
+
+// ---- parameters ----
+
+TEST_CASE("module: requires_grad_(false) freezes parameters, and they can be thawed") {
+  Sequential m{Linear(2, 2), BatchNorm1d(2)};
+  m.requires_grad_(false);
+  for (const Tensor& p : m.parameters()) CHECK_FALSE(p.requires_grad());
+  CHECK_FALSE(m(ones({3, 2})).requires_grad());
+  m.requires_grad_(true);
+  for (const Tensor& p : m.parameters()) CHECK(p.requires_grad());
+}
+
+TEST_CASE("module: zero_grad() drops the gradients of all parameters") {
+  Sequential m{Linear(2, 2), Linear(2, 1)};
+  sum(m(ones({3, 2}))).backward();
+  for (const Tensor& p : m.parameters()) CHECK(p.grad().defined());
+  m.zero_grad();
+  for (const Tensor& p : m.parameters()) CHECK_FALSE(p.grad().defined());
+}
+
+TEST_CASE("module: a moved model's references are still its slots") {
+  struct Net : Module {
+    Linear& fc = child("fc", Linear(2, 2));
+    Parameter& scale = parameter("scale", ones({2}));
+    Tensor forward(const Tensor& x) override { return fc(x) * scale; }
+  };
+  Net from;
+  Net to(std::move(from));
+  CHECK(&to.named_parameters()[0].second == &to.scale);
+  CHECK(&to.named_parameters()[1].second == &to.fc.weight);
+  sum(to(ones({1, 2}))).backward();
+  CHECK(to.scale.grad().defined());
+}
+
+// ---- conversion ----
+
+TEST_CASE("module: to(float64) converts values and gradients, and keeps parameters what they are") {
+  Sequential m{Linear(2, 2), BatchNorm1d(2)};
+  sum(square(m(tensor({{1, 2}, {3, 5}})))).backward();
+  const std::vector<Tensor> handles = m.parameters();
+  const Tensor before = handles[0].detach().clone(), grad = handles[0].grad().clone();
+  m.to(DType::float64);
+  CHECK(equal(handles[0], before.to(DType::float64)));  // a handle taken before sees it
+  CHECK(equal(handles[0].grad(), grad.to(DType::float64)));
+  CHECK(handles[0].requires_grad());
+  for (const auto& [name, b] : m.named_buffers()) {
+    CHECK(b.dtype() == (name == "1.num_batches_tracked" ? DType::int64 : DType::float64));
+  }
+  CHECK(m(zeros({2, 2}, f64)).dtype() == DType::float64);
+  m.to(DType::float32);
+  CHECK(equal(handles[0], before));
+  CHECK_ERROR(m.to(DType::int64), "to: a model's parameters cannot be int64");
+}
+
+TEST_CASE("module: a converted buffer is still guarded") {
+  BatchNorm1d bn(2);
+  bn.to(DType::float64);
+  Tensor mean = bn.running_mean;
+  CHECK_ERROR(mean.zero_(),
+              "fill_: [2] is a module's buffer, which is written by its layer, by copy_() on the "
+              "buffer and by loading");
+}
