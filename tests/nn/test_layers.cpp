@@ -1,0 +1,51 @@
+#include "support/approx.h"
+
+#include <cairn/core/autograd.h>
+#include <cairn/nn/layers.h>
+#include <cairn/nn/linear.h>
+
+using namespace cairn;
+using namespace cairn::nn;
+using namespace cairn::test;
+
+TEST_CASE("relu layer: negative values become zero") {
+  CHECK(equal(ReLU()(tensor({-1, 0, 2})), tensor({0, 0, 2})));
+}
+
+TEST_CASE("flatten: it joins all but the batch, or the dimensions it is told") {
+  CHECK(Flatten()(zeros({2, 3, 4, 5})).shape() == Shape{2, 60});
+  CHECK(Flatten({.start_dim = 0})(zeros({2, 3})).shape() == Shape{6});
+  CHECK(Flatten({.start_dim = 1, .end_dim = 2})(zeros({2, 3, 4, 5})).shape() == Shape{2, 12, 5});
+  CHECK(equal(Flatten()(tensor({{{1, 2}, {3, 4}}})), tensor({{1, 2, 3, 4}})));
+}
+
+TEST_CASE("sequential: it calls its modules in order") {
+  Sequential m{Linear(1, 1), ReLU()};
+  {
+    const NoGrad guard;
+    for (Tensor& p : m.parameters()) p.fill_(-1);
+  }
+  CHECK(equal(m(tensor({{3}, {-5}})), tensor({{0}, {4}})));
+}
+
+TEST_CASE("sequential: modules are found by number, from the end too, and may be named") {
+  Sequential m{Linear(1, 2), ReLU()};
+  Linear& head = m.push_back("head", Linear(2, 1));
+  m.push_back(ReLU());
+  CHECK(m.size() == 4);
+  CHECK(&m[2] == &head);
+  CHECK(&m[-2] == &head);
+  CHECK(m[0].kind() == "Linear");
+  CHECK(m.named_parameters()[2].first == "head.weight");
+  CHECK(m.named_children()[3].first == "3");
+  CHECK_ERROR(m[4], "Sequential: there is no module 4 of 4");
+  CHECK_ERROR(m[-5], "Sequential: there is no module -5 of 4");
+  CHECK_ERROR(m.push_back("head", ReLU()), "child: the name 'head' is taken in this module");
+  CHECK(m.size() == 4);
+}
+
+TEST_CASE("sequential: without modules it returns its input") {
+  Sequential m;
+  const Tensor x = tensor({1, 2});
+  CHECK(equal(m(x), x));
+}

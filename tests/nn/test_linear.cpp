@@ -1,0 +1,109 @@
+#include "support/approx.h"
+#include "support/golden.h"
+#include "support/gradcheck.h"
+
+#include <cairn/core/random.h>
+#include <cairn/nn/batch_norm.h>
+#include <cairn/nn/layers.h>
+#include <cairn/nn/linear.h>
+
+#include <fmt/format.h>
+
+using namespace cairn;
+using namespace cairn::nn;
+using namespace cairn::test;
+
+TEST_CASE("linear: the same seed draws PyTorch's weights, to the last bit") {
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{42}, (uint64_t{1} << 63) + 11}) {
+    for (const auto& [in, out] : {std::pair{1, 1}, {10, 5}, {7, 3}, {64, 2}, {0, 4}}) {
+      manual_seed(seed);
+      const Linear layer(in, out);
+      const std::string name = fmt::format("seed{}/{}to{}", seed, in, out);
+      CAPTURE(name);
+      CHECK(equal(layer.weight, golden("linear", name + "/weight")));
+      CHECK(equal(layer.bias, golden("linear", name + "/bias")));
+    }
+  }
+}
+
+TEST_CASE("linear: without a bias none is drawn") {
+  manual_seed(7);
+  const Linear layer(4, 3, {.bias = false}), next(2, 1);
+  CHECK_FALSE(layer.bias.defined());
+  CHECK(equal(layer.weight, golden("linear", "without_bias/weight")));
+  CHECK(equal(next.weight, golden("linear", "without_bias/next")));
+}
+
+TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTorch's names") {
+  manual_seed(3);
+  const Sequential model{Linear(4, 6), BatchNorm1d(6), ReLU(), Linear(6, 2)};
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : model.state_dict()) {
+    CAPTURE(name);
+    CHECK(equal(tensor, golden("linear", "sequential/" + name)));
+    names.push_back("sequential/" + name);
+  }
+  std::vector<std::string> expected;
+  for (const auto& [name, tensor] : golden("linear")) {
+    if (name.starts_with("sequential/")) expected.push_back(name);
+  }
+  CHECK(names == expected);
+}
+
+TEST_CASE("linear: y = x Wᵀ + b, for inputs of rank 1 to 4") {
+  Linear layer(2, 3);
+  {
+    const NoGrad guard;
+    layer.weight.copy_(tensor({{1, 2}, {3, 4}, {5, 6}}));
+    layer.bias.copy_(tensor({10, 20, 30}));
+  }
+  const Tensor x = tensor({1, -1}), y = tensor({9, 19, 29});  // small integers: exact
+  CHECK(equal(layer(x), y));
+  CHECK(equal(layer(x.expand({4, 2})), y.expand({4, 3})));
+  CHECK(equal(layer(x.expand({2, 4, 2})), y.expand({2, 4, 3})));
+  CHECK(equal(layer(x.expand({2, 3, 4, 2})), y.expand({2, 3, 4, 3})));
+  CHECK(equal(layer(tensor({{1, 0}, {-1, 0}}).t()), tensor({{9, 19, 29}, {10, 20, 30}})));
+}
+
+TEST_CASE("linear: gradients for inputs of rank 1 to 4, also not contiguous") {
+  Linear layer(3, 2);
+  layer.to(DType::float64);
+  const auto check_with = [&](const Tensor& x) {
+    std::vector<Tensor> leaves = layer.parameters();
+    leaves.push_back(x.detach().requires_grad_(true));
+    CHECK(gradcheck([&] { return layer(leaves.back()); }, leaves));
+  };
+  check_with(randn({3}, f64));
+  check_with(randn({4, 3}, f64));
+  check_with(randn({3, 4}, f64).t());
+  check_with(randn({2, 2, 3}, f64));
+  check_with(randn({2, 3, 1, 2}, f64).transpose(1, 3));
+}
+
+TEST_CASE("linear: an empty batch gives an empty output and zero gradients") {
+  Linear layer(3, 2);
+  const Tensor y = layer(zeros({0, 3}));
+  CHECK(y.shape() == Shape{0, 2});
+  sum(y).backward();
+  CHECK(equal(layer.weight.grad(), zeros({2, 3})));
+  CHECK(equal(layer.bias.grad(), zeros({2})));
+  CHECK(layer(zeros({4, 0, 3})).shape() == Shape{4, 0, 2});
+}
+
+TEST_CASE("linear: in = 0 gives the bias, which is zero; out = 0 gives nothing") {
+  CHECK(equal(Linear(0, 4)(zeros({2, 0})), zeros({2, 4})));
+  CHECK(Linear(3, 0)(zeros({2, 3})).shape() == Shape{2, 0});
+}
+
+TEST_CASE("linear: what does not fit is refused") {
+  CHECK_ERROR(Linear(-1, 2), "Linear: in_features -1 and out_features 2 must not be negative");
+  CHECK_ERROR(Linear(1, -2), "Linear: in_features 1 and out_features -2 must not be negative");
+  Linear layer(3, 2);
+  CHECK_ERROR(layer(zeros({4, 2})),
+              "linear: input [4, 2] has 2 features, weight [2, 3] (out, in) expects 3");
+  CHECK_ERROR(
+      layer(zeros({4, 3}, f64)),
+      "linear: dtypes float64 and float32 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(layer(zeros({})),
+              "linear: input [] has 0 features, weight [2, 3] (out, in) expects 3");
+}
