@@ -1,0 +1,353 @@
+#include "support/approx.h"
+#include "support/golden.h"
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/random.h>
+#include <cairn/optim/sgd.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+using namespace cairn;
+using namespace cairn::test;
+using optim::SGD;
+using optim::SGDOptions;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// A step rounds each of at most six terms, all about 1 in size, and five steps add up; momentum
+// 0.9 passes each error on up to four times. 60 roundings of half a unit.
+constexpr Tolerance five_steps_double{.relative = 0, .absolute = 60 * 1.2e-16 * 4};
+constexpr Tolerance five_steps_float{.relative = 0, .absolute = 60 * 6.0e-8 * 4};
+
+Tensor leaf(const Tensor& values) { return values.clone().requires_grad_(true); }
+
+// A leaf [2] of 1, 2 whose gradient is 0.5, 0.25.
+Tensor small() {
+  Tensor p = tensor({1, 2}, {.requires_grad = true});
+  p.set_grad(tensor({0.5, 0.25}));
+  return p;
+}
+
+const std::map<std::string, SGDOptions> cases{
+    {"plain", {.lr = 0.1}},
+    {"momentum", {.lr = 0.1, .momentum = 0.9}},
+    {"dampening", {.lr = 0.1, .momentum = 0.9, .dampening = 0.3}},
+    {"weight_decay", {.lr = 0.1, .weight_decay = 0.05}},
+    {"nesterov", {.lr = 0.1, .momentum = 0.8, .nesterov = true}},
+    {"maximize", {.lr = 0.1, .maximize = true}},
+    {"maximize_momentum_decay",
+     {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1, .maximize = true}},
+    {"nesterov_decay_maximize",
+     {.lr = 0.05, .momentum = 0.7, .weight_decay = 0.1, .nesterov = true, .maximize = true}},
+    {"momentum_dampening_decay",
+     {.lr = 0.02, .momentum = 0.5, .dampening = 0.5, .weight_decay = 0.2}},
+    {"momentum_of_one", {.lr = 0.01, .momentum = 1.0}},
+    {"dampening_alone", {.lr = 0.1, .dampening = 0.9}},
+    {"lr_zero", {.lr = 0.0, .momentum = 0.9}},
+};
+
+}  // namespace
+
+TEST_CASE("sgd: five steps with every option are PyTorch's") {
+  const Tensor gradients = golden("sgd", "gradients");
+  for (const auto& [name, options] : cases) {
+    CAPTURE(name);
+    for (const DType dtype : {DType::float64, DType::float32}) {
+      CAPTURE(dtype);
+      Tensor p = leaf(golden("sgd", "start").to(dtype));
+      SGD optimizer({p}, options);
+      const Tensor path = golden("sgd", name + "/path");
+      const Tolerance tolerance = dtype == DType::float64 ? five_steps_double : five_steps_float;
+      for (int64_t step = 0; step < gradients.size(0); ++step) {
+        p.set_grad(gradients[step].to(dtype).clone());
+        optimizer.step();
+        CHECK(close(p.to(DType::float64), path[step], tolerance));
+        CHECK(equal(p.grad(), gradients[step].to(dtype)));
+      }
+      const Tensor buffer = optimizer.groups()[0].momentum_buffers[0];
+      CHECK(buffer.defined() == golden("sgd").contains(name + "/momentum_buffer"));
+      if (buffer.defined()) {
+        CHECK(
+            close(buffer.to(DType::float64), golden("sgd", name + "/momentum_buffer"), tolerance));
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "sgd: groups have their own options, which may change, and an undefined gradient is skipped") {
+  Tensor a = leaf(golden("sgd", "start")), b = leaf(-golden("sgd", "start"));
+  SGD optimizer({a}, {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1});
+  optimizer.add_group({b}, {.lr = 0.2});
+  const Tensor gradients = golden("sgd", "gradients");
+  for (int64_t step = 0; step < gradients.size(0); ++step) {
+    a.set_grad(step == 0 || step == 2 ? Tensor() : gradients[step].clone());
+    b.set_grad(2 * gradients[step]);
+    if (step == 2) optimizer.groups()[1].lr /= 2;
+    optimizer.step();
+    CHECK(close(a, golden("sgd", "groups/a")[step], five_steps_double));
+    CHECK(close(b, golden("sgd", "groups/b")[step], five_steps_double));
+  }
+}
+
+TEST_CASE("sgd: without a gradient nothing moves, not even by decay; with a zero one decay does") {
+  Tensor p = tensor({1, 2}, {.requires_grad = true});
+  SGD optimizer({p}, {.lr = 0.5, .momentum = 0.9, .weight_decay = 0.5});
+  optimizer.step();
+  CHECK(equal(p, tensor({1, 2})));
+  CHECK_FALSE(optimizer.groups()[0].momentum_buffers[0].defined());
+  p.set_grad(zeros({2}));
+  optimizer.step();
+  CHECK(equal(p, tensor({0.75, 1.5})));
+}
+
+TEST_CASE("sgd: the learning rate may be changed between steps") {
+  Tensor p = small();
+  SGD optimizer({p}, {.lr = 1});
+  optimizer.groups()[0].lr = 2;
+  optimizer.step();
+  CHECK(equal(p, tensor({0, 1.5})));
+}
+
+TEST_CASE("sgd: strided parameters and gradients step as dense ones do") {
+  Tensor p = leaf(golden("sgd", "start")), q = golden("sgd", "start").t().clone().t();
+  q.requires_grad_(true);
+  CHECK_FALSE(q.is_contiguous());
+  SGD dense({p}, {.lr = 0.1, .momentum = 0.9}), strided({q}, {.lr = 0.1, .momentum = 0.9});
+  for (int64_t step = 0; step < 3; ++step) {
+    const Tensor g = golden("sgd", "gradients")[step];
+    p.set_grad(g);
+    q.set_grad(step == 1 ? g : g.t().clone().t());
+    dense.step();
+    strided.step();
+    CHECK(equal(q, p));
+  }
+}
+
+TEST_CASE("sgd: bad options are refused at construction, with group, name and value") {
+  const Tensor p = tensor({1}, {.requires_grad = true});
+  const auto message = [&](const SGDOptions& options, const char* text) {
+    CHECK_ERROR(SGD({p}, options), text);
+  };
+  message({.lr = -1}, "SGD: group 0: lr is -1; it must be finite and not negative");
+  message({.lr = not_a_number}, "SGD: group 0: lr is nan; it must be finite and not negative");
+  message({.lr = infinity}, "SGD: group 0: lr is inf; it must be finite and not negative");
+  message({.momentum = -0.5}, "SGD: group 0: momentum is -0.5; it must be finite and not negative");
+  message({.momentum = infinity},
+          "SGD: group 0: momentum is inf; it must be finite and not negative");
+  message({.weight_decay = -2},
+          "SGD: group 0: weight_decay is -2; it must be finite and not negative");
+  message({.weight_decay = not_a_number},
+          "SGD: group 0: weight_decay is nan; it must be finite and not negative");
+  message({.dampening = not_a_number}, "SGD: group 0: dampening is nan; it must be finite");
+  message({.nesterov = true},
+          "SGD: group 0: nesterov needs momentum > 0 and dampening 0, got 0 and 0");
+  message({.momentum = 0.9, .dampening = 0.1, .nesterov = true},
+          "SGD: group 0: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1");
+}
+
+TEST_CASE("sgd: parameters that cannot be trained are refused, also in add_group()") {
+  const Tensor p = tensor({1, 2}, {.requires_grad = true});
+  CHECK_ERROR(SGD({}), "SGD: group 0: no parameters");
+  CHECK_ERROR(SGD({Tensor()}), "SGD: group 0: parameter 0 is undefined");
+  CHECK_ERROR(SGD({p, p * 2}), "SGD: group 0: parameter 1 [2] is no leaf: an op computed it");
+  CHECK_ERROR(SGD({p, p}), "SGD: group 0: parameter 1 [2] is there twice");
+  CHECK_ERROR(SGD({arange(3, {.dtype = DType::int64})}),
+              "SGD: group 0: parameter 0 [3] is int64; only float32 and float64 are trained");
+  SGD optimizer({p});
+  CHECK_ERROR(optimizer.add_group({p}), "SGD: group 1: parameter 0 [2] is there twice");
+  CHECK_ERROR(optimizer.add_group({}), "SGD: group 1: no parameters");
+  CHECK(optimizer.groups().size() == 1);
+}
+
+TEST_CASE("sgd: what went bad after construction is caught at the step, before anything moves") {
+  Tensor a = small(), b = small();
+  SGD optimizer({a}, {.lr = 0.1, .momentum = 0.9});
+  optimizer.add_group({b}, {.lr = 0.1});
+  const auto refuses = [&](const char* text) {
+    CHECK_ERROR(optimizer.step(), text);
+    CHECK(equal(a, tensor({1, 2})));
+    CHECK(equal(b, tensor({1, 2})));
+    CHECK_FALSE(optimizer.groups()[0].momentum_buffers[0].defined());
+  };
+  SUBCASE("an option") {
+    optimizer.groups()[1].lr = not_a_number;
+    refuses("SGD: group 1: lr is nan; it must be finite and not negative");
+  }
+  SUBCASE("a combination of options") {
+    optimizer.groups()[1].nesterov = true;
+    refuses("SGD: group 1: nesterov needs momentum > 0 and dampening 0, got 0 and 0");
+  }
+  SUBCASE("a parameter that became an op's output") {
+    optimizer.groups()[1].params[0] = b * 2;
+    refuses("SGD: group 1: parameter 0 [2] is no leaf: an op computed it");
+  }
+  SUBCASE("a list whose momentum buffers no longer stand beside it") {
+    optimizer.groups()[1].params.push_back(tensor({1}, {.requires_grad = true}));
+    refuses("SGD: group 1: 2 parameters but 1 momentum_buffers; use add_group() for more");
+  }
+  SUBCASE("a momentum buffer of another shape") {
+    optimizer.groups()[1].momentum_buffers[0] = zeros({3});
+    refuses("SGD: group 1: momentum buffer 0 is [3] float32, the parameter [2] float32");
+  }
+}
+
+TEST_CASE("sgd: momentum survives the parameter's conversion to another dtype") {
+  Tensor p = small();
+  SGD optimizer({p}, {.lr = 0.5, .momentum = 0.5});
+  optimizer.step();
+  CHECK(equal(p, tensor({0.75, 1.875})));
+  // What Module::to() does: the same parameter in another dtype. Loading does the same from the
+  // other side.
+  Tensor wide = tensor({0.75, 1.875}, {.dtype = DType::float64, .requires_grad = true});
+  wide.set_grad(tensor({0.5, 0.25}, f64));
+  SGD other({wide}, {.lr = 0.5, .momentum = 0.5});
+  other.load_state_dict(optimizer.state_dict());
+  CHECK(other.groups()[0].momentum_buffers[0].dtype() == DType::float64);
+  other.step();
+  CHECK(equal(wide, tensor({0.375, 1.6875}, f64)));
+}
+
+TEST_CASE("sgd: zero_grad() drops gradients, or fills them with zero in place") {
+  Tensor p = small();
+  SGD optimizer({p});
+  const Tensor g = p.grad();
+  optimizer.zero_grad({.set_to_none = false});
+  CHECK(equal(g, zeros({2})));
+  CHECK(equal(p.grad(), zeros({2})));
+  optimizer.zero_grad();
+  CHECK_FALSE(p.grad().defined());
+  optimizer.zero_grad({.set_to_none = false});  // nothing there: nothing to do
+  CHECK_FALSE(p.grad().defined());
+}
+
+TEST_CASE("sgd: zero_grad() in place takes a gradient that has a graph of its own") {
+  Tensor p = small();
+  SGD optimizer({p});
+  optimizer.zero_grad();
+  sum(p * p).backward({}, {.create_graph = true});
+  CHECK(p.grad().requires_grad());
+  optimizer.zero_grad({.set_to_none = false});
+  CHECK(equal(p.grad(), zeros({2})));
+  CHECK_FALSE(p.grad().requires_grad());
+
+  optimizer.zero_grad();
+  sum(p).backward({}, {.create_graph = true});  // an expanded 1
+  optimizer.zero_grad({.set_to_none = false});
+  CHECK(equal(p.grad(), zeros({2})));
+}
+
+TEST_CASE("sgd: a step counts as a write, so that what was saved before it is stale") {
+  Tensor w = tensor({3, 4}, {.requires_grad = true});
+  SGD optimizer({w}, {.lr = 0.1});
+  const Tensor y = sum(w * w);
+  w.set_grad(tensor({1, 1}));
+  optimizer.step();
+  CHECK_ERROR(
+      y.backward(),
+      "mul: a tensor [2] that its gradient needs was written to after the forward; write to "
+      "a clone() of it, or after backward()");
+}
+
+TEST_CASE("sgd: a step under an open graph records nothing and keeps the parameter a leaf") {
+  Tensor w = small();
+  SGD({w}, {.lr = 0.1, .momentum = 0.9, .nesterov = true}).step();
+  CHECK(w.is_leaf());
+  CHECK(w.requires_grad());
+}
+
+TEST_CASE("sgd: the state saves and loads, and training goes on as if nothing had happened") {
+  const auto step = [](Tensor& p, SGD& optimizer, int64_t k) {
+    p.set_grad(golden("sgd", "gradients")[k]);
+    optimizer.step();
+  };
+  Tensor p = leaf(golden("sgd", "start"));
+  const SGDOptions options{
+      .lr = 0.05, .momentum = 0.7, .weight_decay = 0.1, .nesterov = true, .maximize = true};
+  SGD optimizer({p}, options);
+  step(p, optimizer, 0);
+  step(p, optimizer, 1);
+
+  Tensor q = leaf(p.detach());
+  SGD resumed({q}, {.lr = 9});
+  resumed.load_state_dict(optimizer.state_dict());
+  CHECK(resumed.groups()[0].lr == 0.05);
+  CHECK(resumed.groups()[0].momentum == 0.7);
+  CHECK(resumed.groups()[0].weight_decay == 0.1);
+  CHECK(resumed.groups()[0].nesterov);
+  CHECK(resumed.groups()[0].maximize);
+  for (int64_t k = 2; k < 5; ++k) {
+    step(p, optimizer, k);
+    step(q, resumed, k);
+    CHECK(equal(q, p));
+  }
+}
+
+TEST_CASE("sgd: state_dict() gives copies, one entry an option and a momentum buffer") {
+  Tensor a = small(), b = tensor({{1}}, {.requires_grad = true});
+  SGD optimizer({a, b}, {.lr = 0.5, .momentum = 0.9});
+  optimizer.step();
+  const StateDict state = optimizer.state_dict();
+  std::vector<std::string> names;
+  for (const auto& [name, value] : state) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"groups.0.lr", "groups.0.momentum", "groups.0.dampening",
+                                          "groups.0.weight_decay", "groups.0.nesterov",
+                                          "groups.0.maximize",
+                                          "state.0.momentum_buffer"});  // b has not stepped
+  const Tensor before = state.at("state.0.momentum_buffer").clone();
+  optimizer.step();
+  CHECK(equal(state.at("state.0.momentum_buffer"), before));
+}
+
+TEST_CASE(
+    "sgd: a state that does not fit is refused, with all differences named and nothing changed") {
+  Tensor a = small();
+  SGD optimizer({a}, {.lr = 0.5, .momentum = 0.9});
+  optimizer.step();
+  const StateDict good = optimizer.state_dict();
+  const Tensor buffer = optimizer.groups()[0].momentum_buffers[0].clone();
+  const auto refuses = [&](const StateDict& state, const char* text) {
+    CHECK_ERROR(optimizer.load_state_dict(state), text);
+    CHECK(optimizer.groups()[0].lr == 0.5);
+    CHECK(equal(optimizer.groups()[0].momentum_buffers[0], buffer));
+  };
+  StateDict state;
+  for (const auto& [name, value] : good) state[name] = value.clone();
+  SUBCASE("entries missing and mis-shaped") {
+    state.erase("groups.0.lr");
+    state["groups.0.momentum"] = zeros({2});
+    state["groups.0.dampening"] = Tensor();
+    state["state.0.momentum_buffer"] = zeros({3});
+    refuses(state,
+            "SGD: the state was not loaded, because\n"
+            "  groups.0.lr: missing, or not one number\n"
+            "  groups.0.momentum: missing, or not one number\n"
+            "  groups.0.dampening: missing, or not one number\n"
+            "  state.0.momentum_buffer: [3] given, the parameter is [2]");
+  }
+  SUBCASE("an undefined buffer") {
+    state["state.0.momentum_buffer"] = Tensor();
+    refuses(state,
+            "SGD: the state was not loaded, because\n"
+            "  state.0.momentum_buffer: an undefined tensor given, the parameter is [2]");
+  }
+  SUBCASE("entries of another optimizer") {
+    state["groups.1.lr"] = tensor(0.1);
+    state["state.1.momentum_buffer"] = zeros({2});
+    refuses(state,
+            "SGD: the state was not loaded, because\n"
+            "  groups.1.lr: there is no such group, parameter or option\n"
+            "  state.1.momentum_buffer: there is no such group, parameter or option");
+  }
+  SUBCASE("an option out of range") {
+    state["groups.0.lr"] = tensor(-1);
+    refuses(state, "SGD: group 0: lr is -1; it must be finite and not negative");
+  }
+}
