@@ -44,4 +44,4 @@ inline constexpr TensorOptions i64{.dtype = DType::int64};
 
 /// The expression throws cairn::Error with exactly this text.
 #define CHECK_ERROR(expression, text) \
-  CHECK_THROWS_WITH_AS(static_cast<void>(expression), text, cairn::Error)
+  CHECK_THROWS_WITH_AS(static_cast<void>(expression), std::string(text).c_str(), cairn::Error)
