@@ -4,6 +4,7 @@
 #include <cairn/nn/batch_norm.h>
 #include <cairn/nn/layers.h>
 #include <cairn/nn/linear.h>
+#include <cairn/optim/sgd.h>
 
 using namespace cairn;
 using namespace cairn::nn;
@@ -197,11 +198,11 @@ TEST_CASE("module: an undefined input is an error with the module's path") {
 
 TEST_CASE("module: a step between forward and backward is a stale error that names the parameter") {
   Sequential m{Linear(2, 3), Linear(3, 1)};
+  optim::SGD optimizer(m.parameters(), {.lr = 0.1});
+  sum(m(ones({4, 2}))).backward();
   const Tensor y = sum(m(ones({4, 2})));
-  {
-    const NoGrad guard;
-    for (Tensor& p : m.parameters()) p.add_(0.5);
-  }
+  optimizer.step();
+  optimizer.zero_grad();
   CHECK_ERROR(y.backward(),
               "linear: a tensor [1, 3] (parameter '1.weight') that its gradient needs was written "
               "to after the forward; write to a clone() of it, or after backward()");
@@ -259,6 +260,27 @@ TEST_CASE("module: to(float64) converts values and gradients, and keeps paramete
   m.to(DType::float32);
   CHECK(equal(handles[0], before));
   CHECK_ERROR(m.to(DType::int64), "to: a model's parameters cannot be int64");
+}
+
+TEST_CASE("module: an optimizer goes on with a converted model, its momentum included") {
+  // Numbers that float holds exactly, so that both runs agree to the last bit.
+  const auto train = [](bool converts) {
+    Linear m(4, 1, {.bias = false});
+    {
+      const NoGrad guard;
+      m.weight.copy_(tensor({{1, 2, 3, 4}}));
+    }
+    optim::SGD optimizer(m.parameters(), {.lr = 0.5, .momentum = 0.5});
+    for (int step = 0; step < 3; ++step) {
+      if (converts && step == 1) m.to(DType::float64);
+      optimizer.zero_grad();
+      sum(m(tensor({{1, -1, 2, 0.5}}, {.dtype = m.weight.dtype()}))).backward();
+      optimizer.step();
+    }
+    CHECK(optimizer.groups()[0].momentum_buffers[0].dtype() == m.weight.dtype());
+    return m.weight.detach().to(DType::float64);
+  };
+  CHECK(equal(train(true), train(false)));
 }
 
 TEST_CASE("module: a converted buffer is still guarded") {
