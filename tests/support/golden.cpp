@@ -2,6 +2,7 @@
 
 #include <cairn/core/ops.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -35,9 +36,11 @@ StateDict read(const std::string& file) {
     words >> name >> dtype >> shape;
     const Shape dims = parse_shape(shape);
     if (dtype == "float32") {
-      tensors[name] = parse_values<float>(words, dims, [](auto& w) { return std::stof(w); });
+      tensors[name] =
+          parse_values<float>(words, dims, [](auto& w) { return std::strtof(w.c_str(), nullptr); });
     } else if (dtype == "float64") {
-      tensors[name] = parse_values<double>(words, dims, [](auto& w) { return std::stod(w); });
+      tensors[name] = parse_values<double>(words, dims,
+                                           [](auto& w) { return std::strtod(w.c_str(), nullptr); });
     } else {
       tensors[name] = parse_values<int64_t>(words, dims, [](auto& w) { return std::stoll(w); });
     }
