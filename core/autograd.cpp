@@ -257,8 +257,8 @@ class Walk {
     for (const Root& root : roots_) {
       if (Node* const node = root.output.impl().node.get()) reach(*node);
     }
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      for (const Edge& edge : order_[i]->edges()) {
+    for (std::size_t next = 0; next < order_.size();) {  // order_ grows
+      for (const Edge& edge : order_[next++]->edges()) {
         if (!edge.node) continue;
         reach(*edge.node);
         ++edge.node->pending;
@@ -284,8 +284,8 @@ class Walk {
     for (Node* node : order_) {
       if (node->pending == 0) sorted.push_back(node);
     }
-    for (std::size_t i = 0; i < sorted.size(); ++i) {
-      for (const Edge& edge : sorted[i]->edges()) {
+    for (std::size_t next = 0; next < sorted.size();) {  // sorted grows
+      for (const Edge& edge : sorted[next++]->edges()) {
         if (edge.node && --edge.node->pending == 0) sorted.push_back(&*edge.node);
       }
     }

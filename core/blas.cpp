@@ -8,12 +8,14 @@
 #include <concepts>
 #include <limits>
 
-// Only OpenBLAS has these; with another CBLAS they are null.
+// Only OpenBLAS has these, and declares them; with another CBLAS they are null.
+// NOLINTBEGIN(readability-redundant-declaration)
 extern "C" {
 [[gnu::weak]] void openblas_set_num_threads(int threads);
 [[gnu::weak]] char* openblas_get_config(void);
 [[gnu::weak]] char* openblas_get_corename(void);
 }
+// NOLINTEND(readability-redundant-declaration)
 
 namespace cairn::blas {
 namespace {
@@ -87,6 +89,32 @@ void keep_to_one_thread() {
   }();
 }
 
+// Bands of rows or columns, cut by the shape alone: the same bits on any number of threads.
+template <class T>
+void banded(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate,
+            int64_t products) {
+  keep_to_one_thread();
+  constexpr int64_t worth = 1 << 21;  // multiplications that are worth a thread's while
+  const bool by_rows = c.rows >= c.cols;
+  const int64_t length = by_rows ? c.rows : c.cols;
+  const int64_t band = std::max<int64_t>(64, worth / std::max<int64_t>(products / length, 1));
+  detail::parallel_for(length, band, [&](int64_t begin, int64_t end) {
+    auto part_a = a;
+    auto part_b = b;
+    auto part_c = c;
+    if (by_rows) {
+      part_a.data += begin * a.row_stride;
+      part_c.data += begin * c.row_stride;
+      part_a.rows = part_c.rows = end - begin;
+    } else {
+      part_b.data += begin * b.col_stride;
+      part_c.data += begin;
+      part_b.cols = part_c.cols = end - begin;
+    }
+    cblas_call(part_a, part_b, part_c, accumulate);
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -94,33 +122,13 @@ void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c
   const int64_t products = c.rows * c.cols * a.cols;
   const bool callable = fits_int(std::max({a.row_stride, a.col_stride, b.row_stride, b.col_stride,
                                            c.row_stride, a.rows, a.cols, b.cols}));
-  if constexpr (!std::floating_point<T>) {
-    plain_gemm(a, b, c, accumulate);
-  } else if (products <= small || !callable) {
-    plain_gemm(a, b, c, accumulate);
-  } else {
-    keep_to_one_thread();
-    // Bands of rows or columns, by the shape alone: the same bits on any number of threads.
-    constexpr int64_t worth = 1 << 21;
-    const bool by_rows = c.rows >= c.cols;
-    const int64_t length = by_rows ? c.rows : c.cols;
-    const int64_t band = std::max<int64_t>(64, worth / std::max<int64_t>(products / length, 1));
-    detail::parallel_for(length, band, [&](int64_t begin, int64_t end) {
-      auto part_a = a;
-      auto part_b = b;
-      auto part_c = c;
-      if (by_rows) {
-        part_a.data += begin * a.row_stride;
-        part_c.data += begin * c.row_stride;
-        part_a.rows = part_c.rows = end - begin;
-      } else {
-        part_b.data += begin * b.col_stride;
-        part_c.data += begin;
-        part_b.cols = part_c.cols = end - begin;
-      }
-      cblas_call(part_a, part_b, part_c, accumulate);
-    });
+  if constexpr (std::floating_point<T>) {
+    if (products > small && callable) {
+      banded(a, b, c, accumulate, products);
+      return;
+    }
   }
+  plain_gemm(a, b, c, accumulate);
 }
 
 template void gemm(const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&,

@@ -35,7 +35,8 @@ constexpr To convert(From value) {
   if constexpr (std::integral<To> && std::floating_point<From> && !std::same_as<To, bool>) {
     using Limits = std::numeric_limits<To>;
     constexpr auto low = static_cast<From>(Limits::min());
-    constexpr auto end = static_cast<From>(Limits::max() / 2 + 1) * 2;  // 2^n: exact, unlike max()
+    constexpr auto end =
+        2 * static_cast<From>(uint64_t{1} << (Limits::digits - 1));  // max + 1, exactly
     return value >= low && value < end ? static_cast<To>(value) : Limits::min();
   } else {
     return static_cast<To>(value);

@@ -248,15 +248,15 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
                       static_cast<double>(count), eps});
 }
 
-Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& running_mean,
-                           const Tensor& running_var, const Affine& affine, double eps) {
+Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& mean,
+                           const Tensor& var, const Affine& affine, double eps) {
   check_input(op, input, affine, eps);
-  check_channels(op, input, running_mean, "running_mean");
-  check_channels(op, input, running_var, "running_var");
-  const Tensor mean = in_double(op, running_mean, input, 0);
-  const Tensor s = inverse_deviation(op, in_double(op, running_var, input, 1), eps);
-  const Tensor y = apply(op, walkable(input), mean, s, affine);
-  return join(op, y, input, affine, ByRecord{op, save(input), save(affine.weight), mean, s});
+  check_channels(op, input, mean, "running_mean");
+  check_channels(op, input, var, "running_var");
+  const Tensor centre = in_double(op, mean, input, 0);
+  const Tensor s = inverse_deviation(op, in_double(op, var, input, 1), eps);
+  const Tensor y = apply(op, walkable(input), centre, s, affine);
+  return join(op, y, input, affine, ByRecord{op, save(input), save(affine.weight), centre, s});
 }
 
 void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept {

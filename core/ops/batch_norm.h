@@ -18,15 +18,15 @@ struct Affine {
   const Tensor& bias;
 };
 
-/// Normalises x (N, C, *) by its own moments and reports them. Throws Error for one value a
-/// channel. An empty x gives an empty output, and moments of count 0.
-Tensor normalize_by_batch(const char* op, const Tensor& x, const Affine& affine, double eps,
+/// Normalises input (N, C, *) by its own moments and reports them. Throws Error for one value a
+/// channel. An empty input gives an empty output, and moments of count 0.
+Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& affine, double eps,
                           Moments& moments);
 
-/// Normalises x by a record, mean and var (C). The record is kept by value: that it moves later
-/// does not harm this gradient.
-Tensor normalize_by_record(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var,
-                           const Affine& affine, double eps);
+/// Normalises input by a record, mean and var (C); left undefined they are 0 and 1. The record is
+/// kept by value: that it moves later does not harm this gradient.
+Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& mean,
+                           const Tensor& var, const Affine& affine, double eps);
 
 /// Throws Error unless value is finite and in [0, 1].
 void check_momentum(const char* op, double momentum);

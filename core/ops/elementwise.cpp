@@ -8,8 +8,8 @@
 namespace cairn {
 
 // So that a formula may be over numbers or over tensors.
-using std::abs, std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin,
-    std::sqrt, std::tanh;
+using std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin, std::sqrt,
+    std::tanh;
 
 using detail::floating;
 using detail::formula;
@@ -376,14 +376,15 @@ Tensor where(const Tensor& mask, Scalar a, const Tensor& b) {
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol) {
   const NoGrad guard;
-  Tensor near = map(
+  const Tensor close = map(
       "allclose",
       [=](auto u, auto v) {
         const auto x = static_cast<double>(u), y = static_cast<double>(v);
-        return static_cast<int64_t>(x == y || std::abs(x - y) <= atol + rtol * std::abs(y));
+        const bool near = std::isfinite(y) && std::abs(x - y) <= atol + rtol * std::abs(y);
+        return static_cast<int64_t>(x == y || near);
       },
       a, b);
-  return near.numel() == 0 || near.flatten().amin({0}).item<int64_t>() == 1;
+  return close.numel() == 0 || close.flatten().amin({0}).item<int64_t>() == 1;
 }
 
 }  // namespace cairn
