@@ -1,0 +1,68 @@
+// What is measured of Cairn and of each peer: the same work, asked for in the same words. A subject
+// is a program whose main() calls answer(); it takes
+//   --figures           prints seconds: a step, a multiplication by a tensor, one by a number
+//   --one-gradient      prints one gradient and ends
+//   --compile-command   prints how to compile an empty file that includes its header, a word a line
+#pragma once
+
+#include "support/timing.h"
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace bench {
+
+inline constexpr const char* figure_names[] = {
+    "SimpleModel, a whole step", "z = z * w, and its backward", "z = z * 1.001, and its backward"};
+inline constexpr int64_t steps = 200;
+inline constexpr int64_t chain_length = 1000;
+
+/// Every function does one unit of work: a step, or a chain with its backward.
+struct Subject {
+  std::function<void()> step;  // zero_grad, forward, loss, backward, step; batches of 32
+  std::function<void()> chain_of_tensors;
+  std::function<void()> chain_of_numbers;
+};
+
+inline std::vector<double> measure(const Subject& subject, int rounds) {
+  const auto many_steps = [&] {
+    for (int64_t i = 0; i < steps; ++i) subject.step();
+  };
+  return measure({{steps, many_steps},
+                  {chain_length, subject.chain_of_tensors},
+                  {chain_length, subject.chain_of_numbers}},
+                 rounds);
+}
+
+/// BENCH_CXX and BENCH_INCLUDES come from CMake.
+inline std::vector<std::string> compile_command(const std::string& header) {
+  std::vector<std::string> words = {BENCH_CXX, "-std=c++20", "-O2"};
+  const std::string folders = BENCH_INCLUDES;  // separated by colons
+  for (std::size_t at = 0; at < folders.size();) {
+    const std::size_t end = std::min(folders.find(':', at), folders.size());
+    words.push_back("-I" + folders.substr(at, end - at));
+    at = end + 1;
+  }
+  words.insert(words.end(),
+               {"-include", header, "-x", "c++", "-c", "-o", "/dev/null", "/dev/null"});
+  return words;
+}
+
+/// `prepare` makes the Subject, at one thread. Returns main's result.
+template <class Prepare, class OneGradient>
+int answer(std::string_view question, Prepare prepare, OneGradient one_gradient,
+           const char* header) {
+  if (question == "--figures") {
+    for (const double seconds : measure(prepare(), 21)) std::printf("%.9g\n", seconds);
+  } else if (question == "--one-gradient") {
+    one_gradient();
+  } else if (question == "--compile-command") {
+    for (const std::string& word : compile_command(header)) std::printf("%s\n", word.c_str());
+  } else {
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace bench
