@@ -86,68 +86,68 @@ std::vector<Tensor> SGD::parameters() const {
   return all;
 }
 
+namespace {
+
+// One parameter's step, prepared: what is left to do cannot fail.
+struct Move {
+  const SGDOptions& options;
+  const Tensor& param;
+  Tensor grad;
+  Tensor& slot;   // where the momentum buffer is kept
+  Tensor buffer;  // the one to use: kept, converted or new; undefined without momentum
+  bool first;     // there was none
+
+  template <class T>
+  void apply() const noexcept {
+    using detail::map_into;
+    const detail::View &p = param.view_of(), &g = grad.view_of();
+    const T sign = options.maximize ? T{-1} : T{1};
+    const auto lr = static_cast<T>(options.lr), decay = static_cast<T>(options.weight_decay);
+    if (!buffer.defined()) {
+      map_into<T, T, T>([=](T v, T dv) { return v - lr * (sign * dv + decay * v); }, p, p, g);
+    } else {
+      const detail::View& b = buffer.view_of();
+      const auto mu = static_cast<T>(options.momentum), tau = static_cast<T>(options.dampening);
+      if (first) {
+        map_into<T, T, T>([=](T v, T dv) { return sign * dv + decay * v; }, b, p, g);
+      } else {
+        map_into<T, T, T, T>(
+            [=](T m, T v, T dv) { return mu * m + (1 - tau) * (sign * dv + decay * v); }, b, b, p,
+            g);
+      }
+      if (options.nesterov) {
+        map_into<T, T, T, T>(
+            [=](T v, T dv, T m) { return v - lr * (sign * dv + decay * v + mu * m); }, p, p, g, b);
+      } else {
+        map_into<T, T, T>([=](T v, T m) { return v - lr * m; }, p, p, b);
+      }
+      ++b.storage->version;
+    }
+    ++p.storage->version;
+  }
+};
+
+}  // namespace
+
 void SGD::step() {
   detail::no_bad_alloc("SGD", [&] {
     const NoGrad guard;
     check_groups(groups_);
-    // Momentum buffers to be: of what steps for the first time, or was converted since.
-    std::vector<Tensor> fresh_buffers;
-    for (const Group& group : groups_) {
+    std::vector<Move> moves;
+    for (Group& group : groups_) {
       for (std::size_t i = 0; i < group.params.size(); ++i) {
         const Tensor& p = group.params[i];
         detail::check_writable("SGD", p);
-        const Tensor& buffer = group.momentum_buffers[i];
-        if (group.momentum == 0 || !p.grad().defined()) continue;
-        if (!buffer.defined()) {
-          fresh_buffers.push_back(empty_like(p));
-        } else if (buffer.dtype() != p.dtype()) {
-          fresh_buffers.push_back(buffer.to(p.dtype()));
-        }
+        if (!p.grad().defined()) continue;
+        Tensor& slot = group.momentum_buffers[i];
+        Tensor buffer;
+        if (group.momentum != 0) buffer = slot.defined() ? slot.to(p.dtype()) : empty_like(p);
+        moves.push_back({group, p, p.grad(), slot, buffer, !slot.defined()});
       }
     }
-    // From here on nothing can fail.
-    auto next_fresh = fresh_buffers.begin();
-    for (Group& group : groups_) {
-      for (std::size_t i = 0; i < group.params.size(); ++i) {
-        Tensor& p = group.params[i];
-        const Tensor g = p.grad();
-        if (!g.defined()) continue;
-        Tensor& buffer = group.momentum_buffers[i];
-        const bool starts = !buffer.defined();
-        if (group.momentum != 0 && (starts || buffer.dtype() != p.dtype())) {
-          buffer = std::move(*next_fresh++);
-        }
-        detail::dispatch_floating(p.dtype(), [&]<class T>(T) {
-          const T sign = group.maximize ? T{-1} : T{1};
-          const auto lr = static_cast<T>(group.lr), decay = static_cast<T>(group.weight_decay);
-          const auto mu = static_cast<T>(group.momentum);
-          const auto fresh = static_cast<T>(1 - group.dampening);
-          const detail::View& values = p.view_of();
-          if (group.momentum == 0) {
-            detail::map_into<T, T, T>([=](T v, T dv) { return v - lr * (sign * dv + decay * v); },
-                                      values, values, g.view_of());
-            return;
-          }
-          const detail::View& b = buffer.view_of();
-          if (starts) {
-            detail::map_into<T, T, T>([=](T v, T dv) { return sign * dv + decay * v; }, b, values,
-                                      g.view_of());
-          } else {
-            detail::map_into<T, T, T, T>(
-                [=](T old, T v, T dv) { return mu * old + fresh * (sign * dv + decay * v); }, b, b,
-                values, g.view_of());
-          }
-          if (group.nesterov) {
-            detail::map_into<T, T, T, T>(
-                [=](T v, T dv, T m) { return v - lr * (sign * dv + decay * v + mu * m); }, values,
-                values, g.view_of(), b);
-          } else {
-            detail::map_into<T, T, T>([=](T v, T m) { return v - lr * m; }, values, values, b);
-          }
-        });
-        if (buffer.defined()) ++buffer.view_of().storage->version;
-        ++p.view_of().storage->version;
-      }
+    for (const Move& move : moves) {  // from here on nothing can fail
+      detail::dispatch_floating(move.param.dtype(), [&]<class T>(T) { move.apply<T>(); });
+      if (move.buffer.defined()) move.slot = move.buffer;
     }
   });
 }
