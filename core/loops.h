@@ -200,8 +200,7 @@ Tensor map(const char* op, F f, const Tensor& x, const X&... rest) {
 template <class F, class... X>
 Tensor map_floating(const char* op, F f, const Tensor& x, const X&... rest) {
   const DType dtype = common_dtype(op, x, rest...);
-  check(is_floating(dtype), "{}: int64 tensors have no such operation; use .to(DType::float32)",
-        op);
+  check_floating(op, x);
   Tensor y = new_tensor(op, common_shape(op, x, rest...), dtype);
   dispatch_floating(dtype, [&]<class T>(T) {
     map_into<T, T, std::conditional_t<true, T, X>...>(

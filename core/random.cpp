@@ -31,13 +31,17 @@ uint64_t below(uint64_t n, Draw draw) {
   return value % n;
 }
 
+void check_real(const char* op, DType dtype) {
+  check(is_floating(dtype), "{}: {} cannot hold such numbers; make it float32 or float64", op,
+        dtype);
+}
+
 // f(mutable values, count) with x's own values, which must be dense.
 template <class F>
 void fill(const char* op, Tensor& x, F f) {
   detail::check_writable(op, x);
   check(x.is_contiguous(), "{}: {} is not contiguous", op, x.shape());
-  check(is_floating(x.dtype()), "{}: {} cannot hold such numbers; make it float32 or float64", op,
-        x.dtype());
+  check_real(op, x.dtype());
   const auto n = static_cast<std::size_t>(x.numel());
   if (x.dtype() == DType::float32) {
     f(std::span(x.view_of().as<float>(), n));
@@ -131,12 +135,14 @@ Generator& default_generator() {
 void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 
 Tensor rand(const Shape& shape, const TensorOptions& options) {
+  check_real("rand", options.dtype);
   Tensor x = detail::new_tensor("rand", shape, options.dtype);
   default_generator().fill_uniform(x, 0, 1);
   return x.requires_grad_(options.requires_grad);
 }
 
 Tensor randn(const Shape& shape, const TensorOptions& options) {
+  check_real("randn", options.dtype);
   Tensor x = detail::new_tensor("randn", shape, options.dtype);
   default_generator().fill_normal(x);
   return x.requires_grad_(options.requires_grad);

@@ -4,17 +4,16 @@
 
 namespace cairn {
 
-namespace {
-
-// Throws Error unless every index is in [0, n).
-void check_indices(const char* op, const Tensor& index, int64_t n) {
+void detail::check_indices(const char* op, const Tensor& index, int64_t n) {
   check(index.dtype() == DType::int64, "{}: the index is {}; use .to(DType::int64)", op,
         index.dtype());
   if (index.numel() == 0) return;
   const Tensor flat = index.detach().flatten();
   const auto low = flat.amin({0}).item<int64_t>(), high = flat.amax({0}).item<int64_t>();
-  check(low >= 0 && high < n, "{}: index {} is out of range for {}", op, low < 0 ? low : high, n);
+  check(low >= 0 && high < n, "{}: index {} is not in [0, {})", op, low < 0 ? low : high, n);
 }
+
+namespace {
 
 // Walks x beside index: f(i, p, q) for each of the indices i, where p is the offset in x of the
 // element it means and q the offset in a tensor of index's shape.
@@ -56,7 +55,7 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
   for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
   check(fits, "gather: index {} into {} along {}: the ranks must agree, and the other sizes fit",
         index.shape(), x.shape(), d);
-  check_indices("gather", index, x.size(d));
+  detail::check_indices("gather", index, x.size(d));
   Tensor y = detail::new_tensor("gather", index.shape(), x.dtype());
   detail::dispatch(x.dtype(), [&]<class T>(T) {
     T* const to = y.view_of().as<T>();
@@ -72,7 +71,7 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
   d = wrap_dim("index_select", d, x.dim());
   check(index.dim() == 1, "index_select: the index {} is not of rank 1", index.shape());
-  check_indices("index_select", index, x.size(d));
+  detail::check_indices("index_select", index, x.size(d));
   Shape column, shape = x.shape();  // the same index for every other position
   for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
   shape[d] = index.numel();
@@ -125,7 +124,7 @@ Tensor stack(const std::vector<Tensor>& parts, int64_t d) {
 
 Tensor one_hot(const Tensor& labels, int64_t n) {
   check(n >= 0, "one_hot: {} classes", n);
-  check_indices("one_hot", labels, n);
+  detail::check_indices("one_hot", labels, n);
   const Tensor classes = arange(n, {.dtype = DType::int64});
   return labels.unsqueeze(-1) == classes;
 }

@@ -21,6 +21,9 @@ Tensor floating(const Tensor& x);
 /// Throws Error unless x is floating.
 void check_floating(const char* op, const Tensor& x);
 
+/// Throws Error unless every value of the int64 `index` is in [0, n).
+void check_indices(const char* op, const Tensor& index, int64_t n);
+
 /// The sum over the dimensions in which `shape` was broadcast to x's.
 Tensor sum_to(const char* op, const Tensor& x, const Shape& shape);
 

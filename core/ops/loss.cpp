@@ -28,6 +28,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(logits.dim() == 2 && labels.shape() == Shape{logits.size(0)},
         "cross_entropy: logits {} and labels {}: expected (N, C) and (N)", logits.shape(),
         labels.shape());
+  detail::check_indices("cross_entropy", labels, logits.size(1));
   return -mean(gather(log_softmax(logits, 1), 1, labels.unsqueeze(1)));
 }
 

@@ -28,9 +28,7 @@ using Factor = std::conditional_t<std::integral<T>, uint64_t, T>;
 // (..., n, k) x (..., k, m) -> (..., n, m), the leading dimensions broadcast.
 Tensor product(const Tensor& a, const Tensor& b) {
   const auto batch = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
-  const int64_t n = a.size(-2), k = a.size(-1), m = b.size(-1);
-  check(k == b.size(-2), "matmul: {} times {}: {} columns on the left, {} rows on the right",
-        a.shape(), b.shape(), k, b.size(-2));
+  const int64_t n = a.size(-2), m = b.size(-1);
   const DType dtype = detail::common_dtype("matmul", a, b);
   Shape shape = broadcast("matmul", batch(a), batch(b));
   const auto batch_strides = [&](const Tensor& x) {
@@ -71,6 +69,9 @@ Tensor product(const Tensor& a, const Tensor& b) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: scalars are multiplied with *", a.shape(),
         b.shape());
+  const int64_t columns = a.size(-1), rows = b.size(b.dim() == 1 ? 0 : -2);
+  check(columns == rows, "matmul: {} times {}: {} columns on the left, {} rows on the right",
+        a.shape(), b.shape(), columns, rows);
   if (a.dim() == 1) return matmul(a.unsqueeze(0), b).squeeze(b.dim() == 1 ? 0 : -2);
   if (b.dim() == 1) return matmul(a, b.unsqueeze(1)).squeeze(-1);
   if (a.dim() > 2 && b.dim() == 2) {  // one large product instead of many small ones
