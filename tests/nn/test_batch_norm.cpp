@@ -214,6 +214,19 @@ TEST_CASE("batch_norm: built untracked, tracking off again is hold once somethin
   CHECK(record_of(bn) == after_one);
 }
 
+TEST_CASE("batch_norm: built untracked, one buffer set by hand is something recorded") {
+  for (const char* name : {"running_mean", "running_var", "num_batches_tracked"}) {
+    CAPTURE(name);
+    BatchNorm1d bn(2, exact_untracked);
+    bn.track_running_stats(true);
+    for (auto& [path, b] : bn.named_buffers()) {
+      if (path == name) b.copy_(ones_like(b));
+    }
+    bn.track_running_stats(false);
+    CHECK(bn.has_record());
+  }
+}
+
 TEST_CASE(
     "batch_norm: built untracked, tracking off before anything was recorded is no record again") {
   BatchNorm1d bn(2, exact_untracked);

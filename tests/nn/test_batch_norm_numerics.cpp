@@ -100,12 +100,13 @@ Tensor channels_last(const Tensor& x) {
 // The last two dimensions the other way round in memory.
 Tensor transposed(const Tensor& x) { return x.transpose(-1, -2).clone().transpose(-1, -2); }
 
-// Every second row and every second of the last dimension of a larger tensor.
+// Every second row of a larger tensor, and in the last dimension every second but for a margin, so
+// that no single stride walks the positions.
 Tensor strided(const Tensor& x) {
   Shape larger = x.shape();
   larger[0] *= 2;
-  larger[-1] *= 2;
-  Tensor y = full(larger, 1e9).slice(0, 0, larger[0], 2).slice(-1, 0, larger[-1], 2);
+  larger[-1] = 2 * larger[-1] + 1;
+  Tensor y = full(larger, 1e9).slice(0, 0, larger[0], 2).slice(-1, 0, larger[-1] - 1, 2);
   return y.copy_(x);
 }
 
@@ -127,6 +128,7 @@ const std::vector<Case> cases{
     {"(16, 8, 32, 32), channels last", {16, 8, 32, 32}, channels_last},
     {"(16, 8, 32, 32), both channels last", {16, 8, 32, 32}, channels_last, channels_last},
     {"(16, 8, 32, 32), transposed", {16, 8, 32, 32}, transposed, strided},
+    {"(16, 8, 32, 32), its gradient transposed", {16, 8, 32, 32}, contiguous, transposed},
     {"(4, 8, 8, 16, 16)", {4, 8, 8, 16, 16}, contiguous},
     {"(4, 8, 8, 16, 16), channels last", {4, 8, 8, 16, 16}, channels_last},
 };
