@@ -1,0 +1,259 @@
+// Functions of one element and of two: PyTorch's values and gradients at ordinary and at awkward
+// points (infinities, NaN, kinks), integers, numbers on either side, and errors.
+#include "support/approx.h"
+#include "support/golden.h"
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/machine.h>
+
+#include <cmath>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+
+struct Unary {
+  const char* name;
+  Tensor (*f)(const Tensor&);
+};
+const Unary unaries[] = {
+    {"exp", exp},
+    {"expm1", expm1},
+    {"log", log},
+    {"log1p", log1p},
+    {"sqrt", sqrt},
+    {"rsqrt", rsqrt},
+    {"reciprocal", reciprocal},
+    {"square", square},
+    {"abs", abs},
+    {"sign", sign},
+    {"sin", sin},
+    {"cos", cos},
+    {"tanh", tanh},
+    {"erf", erf},
+    {"sigmoid", sigmoid},
+    {"relu", relu},
+    {"neg", neg},
+    {"gelu", gelu},
+    {"silu", silu},
+    {"softplus", softplus},
+    {"clamp", [](const Tensor& x) { return clamp(x, -0.7, 0.4); }},
+    {"pow0", [](const Tensor& x) { return pow(x, 0); }},
+    {"pow1", [](const Tensor& x) { return pow(x, 1); }},
+    {"pow2", [](const Tensor& x) { return pow(x, 2); }},
+    {"pow3", [](const Tensor& x) { return pow(x, 3); }},
+    {"pow2.5", [](const Tensor& x) { return pow(x, 2.5); }},
+    {"pow-1", [](const Tensor& x) { return pow(x, -1); }},
+    {"2pow", [](const Tensor& x) { return pow(2, x); }},
+    {"0pow", [](const Tensor& x) { return pow(0, x); }},
+};
+
+struct Binary {
+  const char* name;
+  Tensor (*f)(const Tensor&, const Tensor&);
+};
+const Binary binaries[] = {{"add", add},         {"sub", sub},         {"mul", mul}, {"div", div},
+                           {"maximum", maximum}, {"minimum", minimum}, {"pow", pow}};
+
+// A library's exp and its kind are right to an ulp or two; what is composed of them, where terms
+// cancel (1 + erf, 1 - y²), to that many of the terms, which are about 1.
+Tolerance of_libraries(DType dtype) {
+  const double ulp = dtype == DType::float32 ? 1.2e-7 : 2.3e-16;
+  return {.relative = 8 * ulp, .absolute = 2 * ulp};
+}
+
+}  // namespace
+
+TEST_CASE("functions of one element: PyTorch's values and gradients, NaN and infinities included") {
+  for (const Unary& op : unaries) {
+    for (const std::string bits : {"32", "64"}) {
+      INFO(std::string(op.name) << bits);
+      Tensor x = golden("elementwise", "points" + bits).requires_grad_();
+      const Tensor y = op.f(x);
+      CHECK(close(y, golden("elementwise", op.name + bits), of_libraries(x.dtype())));
+      const Tensor expected = golden("elementwise", op.name + bits + "/d0");
+      CHECK(close(grad({sum(y)}, {x})[0], expected, of_libraries(x.dtype())));
+      CHECK(close(grad({sum(op.f(x))}, {x}, {.create_graph = true})[0].detach(), expected,
+                  of_libraries(x.dtype())));
+    }
+  }
+}
+
+TEST_CASE("functions of two: PyTorch's values and gradients, NaN, infinities and ties included") {
+  for (const Binary& op : binaries) {
+    INFO(std::string(op.name));
+    Tensor a = golden("elementwise", "a").requires_grad_();
+    Tensor b = golden("elementwise", "b").requires_grad_();
+    const std::string name = op.name;
+    const Tensor y = op.f(a, b);
+    CHECK(close(y, golden("elementwise", name), of_libraries(DType::float64)));
+    for (const bool create_graph : {false, true}) {
+      const auto g = grad({sum(op.f(a, b))}, {a, b}, {.create_graph = create_graph});
+      CHECK(
+          close(g[0].detach(), golden("elementwise", name + "/d0"), of_libraries(DType::float64)));
+      CHECK(
+          close(g[1].detach(), golden("elementwise", name + "/d1"), of_libraries(DType::float64)));
+    }
+  }
+}
+
+TEST_CASE("relu, clamp, maximum, minimum: NaN stays NaN") {
+  const Tensor x = tensor({NAN, -1, 1});
+  CHECK(equal(relu(x), tensor({NAN, 0, 1})));
+  CHECK(equal(clamp(x, 0, 0.5), tensor({NAN, 0, 0.5})));
+  CHECK(equal(maximum(x, 0), tensor({NAN, 0, 1})));
+  CHECK(equal(minimum(tensor({5, NAN, 5}), x), tensor({NAN, NAN, 1})));
+}
+
+TEST_CASE("maximum, minimum: equals share the gradient") {
+  const Tensor a = tensor({1, 2}, {.requires_grad = true}),
+               b = tensor({1, 3}, {.requires_grad = true});
+  sum(maximum(a, b)).backward();
+  CHECK(equal(a.grad(), tensor({0.5, 0})));
+  CHECK(equal(b.grad(), tensor({0.5, 1})));
+}
+
+TEST_CASE("clamp: the gradient passes between the bounds and at them") {
+  const Tensor x = tensor({-2, -1, 0, 1, 2}, {.requires_grad = true});
+  sum(clamp(x, -1, 1)).backward();
+  CHECK(equal(x.grad(), tensor({0, 1, 1, 1, 0})));
+}
+
+TEST_CASE("a number may stand on either side, and takes the tensor's dtype") {
+  const Tensor x = tensor({1, 2, 4});
+  CHECK(equal(x + 1, tensor({2, 3, 5})));
+  CHECK(equal(1 + x, tensor({2, 3, 5})));
+  CHECK(equal(x - 1, tensor({0, 1, 3})));
+  CHECK(equal(1 - x, tensor({0, -1, -3})));
+  CHECK(equal(x * 2.5, tensor({2.5, 5, 10})));
+  CHECK(equal(2 / x, tensor({2, 1, 0.5})));
+  CHECK(equal(x / 2, tensor({0.5, 1, 2})));
+  CHECK(equal(-x, tensor({-1, -2, -4})));
+  CHECK(equal(maximum(2, x), tensor({2, 2, 4})));
+  CHECK(equal(minimum(x, 2), tensor({1, 2, 2})));
+  CHECK(equal(pow(x, 2), tensor({1, 4, 16})));
+  CHECK(equal(pow(2, x), tensor({2, 4, 16})));
+  CHECK((x + 0.1).dtype() == DType::float32);
+  CHECK((x.to(DType::float64) + 0.1F).dtype() == DType::float64);
+  CHECK((tensor({1}, i64) + 1.0).dtype() == DType::int64);
+}
+
+TEST_CASE("shapes broadcast from the right") {
+  const Tensor column = tensor({{1}, {2}}), row = tensor({10, 20, 30});
+  CHECK(equal(column + row, tensor({{11, 21, 31}, {12, 22, 32}})));
+  CHECK(equal(row - column, tensor({{9, 19, 29}, {8, 18, 28}})));
+  CHECK(equal(column * tensor(3), tensor({{3}, {6}})));
+  CHECK((zeros({0, 3}) + row).shape() == Shape{0, 3});
+  CHECK((zeros({3, 0}) + zeros({1})).shape() == Shape{3, 0});
+  CHECK_ERROR(zeros({2, 3}) * zeros({2}),
+              "mul: shapes [2, 3] and [2] do not broadcast; dimensions, aligned at the right, must "
+              "be equal or 1");
+  CHECK_ERROR(zeros({0}) + zeros({2}),
+              "add: shapes [0] and [2] do not broadcast; dimensions, aligned at the right, must be "
+              "equal or 1");
+}
+
+TEST_CASE("int64: arithmetic wraps, division is true and never traps") {
+  const Tensor x = tensor({INT64_MAX, INT64_MIN, 7, 0}, i64);
+  CHECK(equal(x + 1, tensor({INT64_MIN, INT64_MIN + 1, 8, 1}, i64)));
+  CHECK(equal(x - 1, tensor({INT64_MAX - 1, INT64_MAX, 6, -1}, i64)));
+  CHECK(equal(x * 2, tensor({-2, 0, 14, 0}, i64)));
+  CHECK(equal(-x, tensor({-INT64_MAX, INT64_MIN, -7, 0}, i64)));
+  CHECK(equal(abs(x), tensor({INT64_MAX, INT64_MIN, 7, 0}, i64)));
+  CHECK(equal(square(tensor({int64_t{1} << 32, -3}, i64)), tensor({0, 9}, i64)));
+  CHECK(equal(tensor({7, 1, INT64_MIN, 0}, i64) / tensor({2, 0, -1, 0}, i64),
+              tensor({3.5, INFINITY, 0x1p63, NAN})));
+  CHECK(equal(7 / tensor({2}, i64), tensor({3.5})));
+}
+
+TEST_CASE("int64: sign, relu, clamp, maximum and pow stay int64") {
+  const Tensor x = tensor({-3, 0, 5}, i64);
+  CHECK(equal(sign(x), tensor({-1, 0, 1}, i64)));
+  CHECK(equal(relu(x), tensor({0, 0, 5}, i64)));
+  CHECK(equal(clamp(x, -1, 4), tensor({-1, 0, 4}, i64)));
+  CHECK(equal(maximum(x, 1), tensor({1, 1, 5}, i64)));
+  CHECK(equal(minimum(x, 1), tensor({-3, 0, 1}, i64)));
+  CHECK(equal(pow(x, 3), tensor({-27, 0, 125}, i64)));
+  CHECK(equal(pow(x, 0), tensor({1, 1, 1}, i64)));
+  CHECK(pow(tensor(3, i64), 41).item<int64_t>() == -420491770248316829);
+  CHECK_ERROR(pow(x, -1), "pow: int64 to a negative power; use .to(DType::float32)");
+}
+
+TEST_CASE("int64: a function whose result is no integer gives float32") {
+  const Tensor x = tensor({1, 4}, i64);
+  CHECK(equal(sqrt(x), tensor({1, 2})));
+  CHECK(equal(reciprocal(x), tensor({1, 0.25})));
+  for (const auto f :
+       {exp, expm1, log, log1p, rsqrt, sin, cos, tanh, erf, sigmoid, gelu, silu, softplus}) {
+    CHECK(close(f(x), f(x.to(DType::float32))));
+  }
+}
+
+TEST_CASE("dtypes do not mix, and int64 takes no fraction: the error says what to do") {
+  const Tensor f = tensor({1.0}), d = tensor({1.0}, f64), i = tensor({1}, i64);
+  CHECK_ERROR(f + d,
+              "add: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(i * f,
+              "mul: dtypes int64 and float32 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(d / i,
+              "div: dtypes float64 and int64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(f < d,
+              "<: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(
+      maximum(f, i),
+      "maximum: dtypes float32 and int64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(pow(i, d),
+              "pow: dtypes int64 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(
+      where(i, f, d),
+      "where: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
+  CHECK_ERROR(i + 2.5,
+              "add: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
+  CHECK_ERROR(i < 2.5,
+              "<: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
+  CHECK_ERROR(clamp(i, 0, 2.5),
+              "clamp: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
+  CHECK_ERROR(pow(i, 0.5),
+              "pow: 0.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
+}
+
+TEST_CASE("comparisons give an int64 mask, false beside NaN except for !=") {
+  const Tensor x = tensor({1, 2, NAN}), y = tensor({2, 2, 2});
+  CHECK(equal(x == y, tensor({0, 1, 0}, i64)));
+  CHECK(equal(x != y, tensor({1, 0, 1}, i64)));
+  CHECK(equal(x < y, tensor({1, 0, 0}, i64)));
+  CHECK(equal(x <= 2, tensor({1, 1, 0}, i64)));
+  CHECK(equal(x > y, tensor({0, 0, 0}, i64)));
+  CHECK(equal(1.5 >= x, tensor({1, 0, 0}, i64)));
+  CHECK(equal(2 == tensor({{1}, {2}}, i64), tensor({{0}, {1}}, i64)));
+  CHECK_FALSE((tensor({1}, {.requires_grad = true}) < 2).requires_grad());
+}
+
+TEST_CASE("where: takes from either side, numbers too, and wants an int64 mask") {
+  const Tensor mask = tensor({1, 0, 5}, i64), x = tensor({1, 2, 3});
+  CHECK(equal(where(mask, x, -x), tensor({1, -2, 3})));
+  CHECK(equal(where(mask, x, 9), tensor({1, 9, 3})));
+  CHECK(equal(where(x > 1, 0, x), tensor({1, 0, 0})));
+  CHECK(equal(where(tensor({{1}, {0}}, i64), x, tensor(7)), tensor({{1, 2, 3}, {7, 7, 7}})));
+  CHECK_ERROR(where(x, x, x), "where: the mask is float32; a comparison gives the int64 it wants");
+}
+
+TEST_CASE("where: the side that is not taken gets 0, even beside an infinite slope") {
+  const Tensor x = tensor({0, 4}, {.requires_grad = true});
+  sum(where(x > 0, 2 * x, 0)).backward();
+  CHECK(equal(x.grad(), tensor({0, 2})));
+}
+
+TEST_CASE("allclose: relative to the second, NaN close to nothing, infinities to themselves") {
+  CHECK(allclose(tensor({100.0}), tensor({100.0009})));
+  CHECK_FALSE(allclose(tensor({100.0}), tensor({100.002})));
+  CHECK(allclose(tensor({1.0}), tensor({2.0}), 0, 1));
+  CHECK_FALSE(allclose(tensor({NAN}), tensor({NAN})));
+  CHECK(allclose(tensor({INFINITY}), tensor({INFINITY})));
+  CHECK_FALSE(allclose(tensor({INFINITY}), tensor({-INFINITY})));
+  CHECK_FALSE(allclose(tensor({1.0}), tensor({INFINITY})));
+  CHECK(allclose(zeros({0}), zeros({0})));
+  CHECK(allclose(zeros({2, 3}), zeros({3})));
+  CHECK(allclose(tensor({3}, i64), tensor({3}, i64)));
+}

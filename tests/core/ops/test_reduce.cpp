@@ -1,0 +1,122 @@
+// Many values to one.
+#include "support/approx.h"
+
+#include <cairn/core/autograd.h>
+
+#include <cmath>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+const Tensor x = tensor({{1, 5, 3}, {4, 2, 9}});
+}
+
+TEST_CASE("sum, mean: of all, of some dimensions, with keepdim") {
+  CHECK(equal(sum(x), tensor(24)));
+  CHECK(equal(sum(x, {0}), tensor({5, 7, 12})));
+  CHECK(equal(sum(x, {-1}, true), tensor({{9}, {15}})));
+  CHECK(equal(sum(x, {0, 1}), tensor(24)));
+  CHECK(equal(mean(x), tensor(4)));
+  CHECK(equal(mean(x, {1}), tensor({3, 5})));
+  CHECK(equal(mean(x, {0}, true), tensor({{2.5, 3.5, 6}})));
+  CHECK(equal(x.t().sum({0}), tensor({9, 15})));
+  CHECK(equal(sum(x.slice(1, 0, 3, 2), {1}), tensor({4, 13})));
+  CHECK(equal(sum(tensor({{1}, {2}}).expand({2, 100}), {1}), tensor({100, 200})));
+}
+
+TEST_CASE("sum: a mean over 2^24 values is right to float precision") {
+  const int64_t n = 1 << 24;
+  const Tensor values = full({n}, 0.1F);
+  // A running float sum stops at 2^21 or so; in double the mean comes back to the last bit.
+  CHECK(mean(values).item<float>() == 0.1F);
+  CHECK(mean(values.view({1 << 12, 1 << 12}), {0})[5].item<float>() == 0.1F);
+  CHECK(mse_loss(values, zeros({n})).item<float>() ==
+        static_cast<float>(static_cast<double>(0.1F) * static_cast<double>(0.1F)));
+}
+
+TEST_CASE("var: divides by count - correction, and forgets no digit of a large mean") {
+  CHECK(equal(var(x, {1}), tensor({4, 13})));
+  CHECK(close(var(x, {1}, {.correction = 0, .keepdim = true}), tensor({{8}, {26}}) / 3));
+  CHECK(equal(var(tensor({1e6, 1e6 + 1, 1e6 + 2})), tensor(1)));
+  CHECK(var(x).item<float>() == 8);
+  CHECK(std::isnan(var(tensor({1})).item<float>()));
+  CHECK(std::isnan(var(zeros({0})).item<float>()));
+}
+
+TEST_CASE("amax, amin, argmax: the first largest wins, NaN before all") {
+  CHECK(equal(amax(x, {1}), tensor({5, 9})));
+  CHECK(equal(amin(x, {0}, true), tensor({{1, 2, 3}})));
+  CHECK(equal(amax(x, {0, 1}), tensor(9)));
+  CHECK(equal(argmax(x, 1), tensor({1, 2}, i64)));
+  CHECK(equal(argmax(x, 0, true), tensor({{1, 0, 1}}, i64)));
+  CHECK(equal(argmax(tensor({3, 7, 7, 1}), 0), tensor(1, i64)));
+  const Tensor nans = tensor({{1, NAN, 3}, {NAN, NAN, 5}});
+  CHECK(equal(amax(nans, {1}), tensor({NAN, NAN})));
+  CHECK(equal(amin(nans, {0}), tensor({NAN, NAN, 3})));
+  CHECK(equal(argmax(nans, 1), tensor({1, 0}, i64)));
+}
+
+TEST_CASE("argmax: the first largest also where lines are cut into lanes and blocks") {
+  Tensor values = zeros({200'000});
+  for (const int64_t i : {150'003, 70'001, 199'999}) values[i].fill_(1);
+  CHECK(argmax(values, 0).item<int64_t>() == 70'001);
+  values[150'000].fill_(NAN), values[160'000].fill_(NAN);
+  CHECK(argmax(values, 0).item<int64_t>() == 150'000);
+}
+
+TEST_CASE("amax: equal extremes share the gradient") {
+  Tensor y = tensor({{2, 2, 1}, {3, 0, 0}}, {.requires_grad = true});
+  sum(amax(y, {1})).backward();
+  CHECK(equal(y.grad(), tensor({{0.5, 0.5, 0}, {1, 0, 0}})));
+}
+
+TEST_CASE("int64: sums wrap, extremes stay int64, a mean is an error") {
+  const Tensor i = tensor({{INT64_MAX, 1}, {2, 3}}, i64);
+  CHECK(equal(sum(i, {1}), tensor({INT64_MIN, 5}, i64)));
+  CHECK(equal(amax(i, {0}), tensor({INT64_MAX, 3}, i64)));
+  CHECK(equal(argmax(i, 0), tensor({0, 1}, i64)));
+  CHECK(close(softmax(tensor({0, 0}, i64), 0), tensor({0.5, 0.5})));
+  CHECK_ERROR(mean(i), "mean: of int64 [2, 2] is not defined; use .to(DType::float32) first");
+  CHECK_ERROR(var(i, {0}), "var: of int64 [2, 2] is not defined; use .to(DType::float32) first");
+}
+
+TEST_CASE("empty: the sum is 0, the mean NaN, an extreme an error") {
+  const Tensor e = zeros({0, 3});
+  CHECK(equal(sum(e), tensor(0)));
+  CHECK(equal(sum(e, {0}), zeros({3})));
+  CHECK(equal(sum(e, {1}), zeros({0})));
+  CHECK(std::isnan(mean(e).item<float>()));
+  CHECK(equal(mean(e, {0}), full({3}, NAN)));
+  CHECK(equal(logsumexp(e, {0}), full({3}, -INFINITY)));
+  CHECK(softmax(e, 0).shape() == Shape{0, 3});
+  CHECK(amax(e, {1}).shape() == Shape{0});
+  CHECK_ERROR(amax(e, {0}), "amax: of no values: [0, 3]");
+  CHECK_ERROR(argmax(e, 0), "argmax: of no values: [0, 3]");
+}
+
+TEST_CASE("scalars reduce to themselves") {
+  CHECK(equal(sum(tensor(3)), tensor(3)));
+  CHECK(equal(mean(tensor(3), {}), tensor(3)));
+  CHECK(equal(amax(tensor(3), {}), tensor(3)));
+  CHECK_ERROR(argmax(tensor(3), 0), "argmax: dimension 0 is out of range for rank 0");
+}
+
+TEST_CASE("a dimension out of range, or named twice, is an error") {
+  CHECK_ERROR(sum(x, {2}), "sum: dimension 2 is out of range for rank 2");
+  CHECK_ERROR(mean(x, {-3}), "mean: dimension -3 is out of range for rank 2");
+  CHECK_ERROR(var(x, {0, -2}), "var: dimension -2 stands twice in [0, -2]");
+  CHECK_ERROR(softmax(x, 2), "softmax: dimension 2 is out of range for rank 2");
+}
+
+TEST_CASE("softmax, log_softmax, logsumexp: large and infinite inputs do not overflow") {
+  const Tensor large = tensor({{1000, 1000}, {-INFINITY, 0}, {-1000, 1000}});
+  CHECK(equal(softmax(large, 1), tensor({{0.5, 0.5}, {0, 1}, {0, 1}})));
+  CHECK(close(log_softmax(large, 1),
+              tensor({{-std::log(2), -std::log(2)}, {-INFINITY, 0}, {-2000, 0}})));
+  CHECK(close(logsumexp(large, {1}), tensor({1000 + std::log(2), 0.0, 1000.0})));
+  CHECK(equal(logsumexp(tensor({-INFINITY, -INFINITY}), {0}), tensor(-INFINITY)));
+  CHECK(equal(logsumexp(tensor({INFINITY, 1}), {0}), tensor(INFINITY)));
+  CHECK(equal(softmax(tensor({NAN, 1}), 0), tensor({NAN, NAN})));
+  CHECK(close(sum(softmax(x, 0), {0}), ones({3})));
+}

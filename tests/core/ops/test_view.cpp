@@ -1,0 +1,93 @@
+// Views: the same values under another shape.
+#include "support/approx.h"
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+const Tensor x = arange(24).view({2, 3, 4});
+bool shares(const Tensor& a, const Tensor& b) {
+  return a.view_of().storage.get() == b.view_of().storage.get();
+}
+}  // namespace
+
+TEST_CASE("reshape: a view where it can be, a copy where it must; one size may be -1") {
+  CHECK(equal(x.reshape({4, -1}), arange(24).view({4, 6})));
+  CHECK(shares(x.reshape({24}), x));
+  CHECK(x.transpose(0, 2).reshape({24}).at<int>({1}) == 12);
+  CHECK_FALSE(shares(x.transpose(0, 2).reshape({24}), x));
+  CHECK(shares(x.slice(2, 0, 4, 2).reshape({6, 2}), x));  // evenly spaced: no copy
+  CHECK(shares(x.select(1, 0).reshape({2, 2, 2}), x));
+  CHECK(tensor({5}).reshape({}).shape() == Shape{});
+  CHECK(zeros({0, 3}).reshape({3, -1}).shape() == Shape{3, 0});
+  CHECK(zeros({4, 0}).slice(0, 0, 4, 2).reshape({0, 7}).shape() == Shape{0, 7});
+}
+
+TEST_CASE("reshape: another count, two -1, and a -1 that cannot be known are errors") {
+  CHECK_ERROR(x.reshape({5, 5}), "reshape: [2, 3, 4] has 24 elements, which do not fit [5, 5]");
+  CHECK_ERROR(x.reshape({7, -1}), "reshape: [2, 3, 4] has 24 elements, which do not fit [7, -1]");
+  CHECK_ERROR(x.reshape({-1, -1}), "reshape: more than one -1 in [-1, -1]");
+  CHECK_ERROR(x.reshape({-2, 12}), "reshape: negative dimension in [-2, 12]");
+  CHECK_ERROR(zeros({0}).reshape({0, -1}), "reshape: [0] has 0 elements, which do not fit [0, -1]");
+  CHECK_THROWS_AS(x.reshape({int64_t{1} << 62, 1 << 10, -1}), Error);
+}
+
+TEST_CASE("view: never copies, and says so where reshape would") {
+  CHECK(shares(x.view({6, 4}), x));
+  CHECK_ERROR(x.transpose(0, 2).view({24}),
+              "view: [4, 3, 2] with strides [1, 4, 12] cannot be seen as [24] without a copy; use "
+              "reshape()");
+  CHECK(shares(x.transpose(0, 2).view({4, 3, 2, 1}), x));
+}
+
+TEST_CASE("transpose, t, permute: the values move with their dimensions") {
+  CHECK(x.transpose(0, -1).at<int>({3, 2, 1}) == 23);
+  CHECK(equal(tensor({{1, 2}, {3, 4}}).t(), tensor({{1, 3}, {2, 4}})));
+  CHECK(equal(tensor({1, 2}).t(), tensor({1, 2})));
+  CHECK(x.permute({2, 0, 1}).shape() == Shape{4, 2, 3});
+  CHECK(x.permute({-1, 0, 1}).at<int>({3, 1, 2}) == 23);
+  CHECK_ERROR(x.t(), "t: [2, 3, 4] is no matrix; use transpose() or permute()");
+  CHECK_ERROR(x.transpose(0, 3), "transpose: dimension 3 is out of range for rank 3");
+  CHECK_ERROR(x.permute({0, 1}), "permute: [0, 1] does not name each dimension of [2, 3, 4] once");
+  CHECK_ERROR(x.permute({0, 1, 1}), "permute: dimension 1 stands twice in [0, 1, 1]");
+}
+
+TEST_CASE("unsqueeze and squeeze are opposites") {
+  CHECK(x.unsqueeze(0).shape() == Shape{1, 2, 3, 4});
+  CHECK(x.unsqueeze(-1).shape() == Shape{2, 3, 4, 1});
+  CHECK(equal(x.unsqueeze(1).squeeze(1), x));
+  CHECK(x.squeeze(0).shape() == Shape{2, 3, 4});  // not of size 1: nothing to drop
+  CHECK_ERROR(x.unsqueeze(4), "unsqueeze: dimension 4 is out of range for rank 4");
+}
+
+TEST_CASE("expand: stretches what has size 1, without copying") {
+  const Tensor row = tensor({{1, 2}});
+  CHECK(equal(row.expand({3, -1}), tensor({{1, 2}, {1, 2}, {1, 2}})));
+  CHECK(shares(row.expand({5, 3, 2}), row));
+  CHECK(row.expand({0, 2}).shape() == Shape{0, 2});
+  CHECK_ERROR(row.expand({1, 3}),
+              "expand: shapes [1, 2] and [1, 3] do not broadcast; dimensions, "
+              "aligned at the right, must be equal or 1");
+  CHECK_ERROR(row.expand({2}),
+              "expand: [1, 2] does not stretch to [2]; only dimensions of size 1 do");
+}
+
+TEST_CASE("select and slice: negative indices count from the end, slices clamp") {
+  CHECK(equal(x[1][2], tensor({20, 21, 22, 23})));
+  CHECK(equal(x.select(-1, -1), tensor({{3, 7, 11}, {15, 19, 23}})));
+  CHECK(equal(arange(6).slice(0, 1, 5, 2), tensor({1, 3})));
+  CHECK(equal(arange(6).slice(0, -2, 100), tensor({4, 5})));
+  CHECK(arange(6).slice(0, 4, 2).shape() == Shape{0});
+  CHECK(arange(6).slice(0, 0, 6, INT64_MAX).shape() == Shape{1});
+  CHECK_ERROR(x.select(1, 3), "select: index 3 is out of range for dimension 1 of [2, 3, 4]");
+  CHECK_ERROR(x.slice(3, 0, 1), "slice: dimension 3 is out of range for rank 3");
+  CHECK_ERROR(x.slice(0, 0, 1, 0), "slice: step 0 is not positive");
+}
+
+TEST_CASE("flatten: joins a range of dimensions; a scalar becomes [1]") {
+  CHECK(x.flatten().shape() == Shape{24});
+  CHECK(x.flatten(1).shape() == Shape{2, 12});
+  CHECK(x.flatten(0, -2).shape() == Shape{6, 4});
+  CHECK(tensor(3).flatten().shape() == Shape{1});
+  CHECK_ERROR(x.flatten(2, 1), "flatten: from dimension 2 to 1 of [2, 3, 4]");
+}
