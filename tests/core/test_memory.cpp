@@ -1,0 +1,82 @@
+// Blocks are reused, counted and given back.
+#include "support/approx.h"
+
+#include <cairn/core/machine.h>
+#include <cairn/core/memory.h>
+#include <cairn/core/ops.h>
+
+#include <fmt/format.h>
+
+#include <thread>
+
+using namespace cairn;
+
+TEST_CASE("memory_stats: counts the data of living tensors, once however many see it") {
+  const int64_t before = memory_stats().in_use;
+  {
+    const Tensor x = zeros({1000});
+    const Tensor view = x.view({10, 100}), copy = x;
+    CHECK(memory_stats().in_use - before == 4000);
+    CHECK(memory_stats().peak >= before + 4000);
+  }
+  CHECK(memory_stats().in_use == before);
+}
+
+TEST_CASE("memory_stats: prints as a sentence") {
+  const MemoryStats stats{.in_use = 1, .cached = 2, .peak = 3};
+  CHECK(fmt::format("{}", stats) == "1 bytes in use, 2 cached, 3 at the peak");
+}
+
+TEST_CASE("release_cached_memory: nothing stays cached") {
+  { const Tensor x = zeros({1 << 20}); }
+  release_cached_memory();
+  CHECK(memory_stats().cached == 0);
+}
+
+TEST_CASE("memory: data lies at a cache line, of every size") {
+  for (int64_t n = 0; n < 5000; n = n * 3 / 2 + 1) {
+    const Tensor x = zeros({n});
+    CHECK(reinterpret_cast<std::uintptr_t>(x.data<float>()) % detail::alignment == 0);
+  }
+}
+
+TEST_CASE("memory: blocks of all sizes hold what is written while others come and go") {
+  std::vector<Tensor> tensors;
+  for (int64_t i = 0; i < 300; ++i) {
+    tensors.push_back(full({i * i}, i, {.dtype = DType::int64}));
+    if (i % 3 == 0)
+      tensors[static_cast<std::size_t>(i / 2)] = full({i * 5}, i / 2, {.dtype = DType::int64});
+  }
+  bool intact = true;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    for (const auto v : tensors[i].to_vector<std::size_t>()) intact &= v == i;
+  }
+  CHECK(intact);
+}
+
+TEST_CASE("memory: a tensor may die in another thread than made it") {
+  const int64_t before = memory_stats().in_use;
+  for (int i = 0; i < 20; ++i) {
+    Tensor small = zeros({10}), large = zeros({100'000});
+    std::thread([a = std::move(small), b = std::move(large)]() mutable {
+      a = b = Tensor();
+    }).join();
+  }
+  CHECK(memory_stats().in_use == before);
+}
+
+TEST_CASE("memory: after an allocation that cannot be had all goes on") {
+  const MemoryStats before = memory_stats();
+  CHECK_ERROR(empty({int64_t{1} << 52}), "empty: cannot allocate 18014398509482048 bytes");
+  CHECK(memory_stats().in_use == before.in_use);
+  CHECK(zeros({10}).numel() == 10);
+}
+
+TEST_CASE("build_info: says what the library was built with") {
+  const BuildInfo info = build_info();
+  CHECK(info.version == version());
+  CHECK_FALSE(info.compiler.empty());
+  CHECK_FALSE(info.blas.empty());
+  CHECK_FALSE(info.instruction_set.empty());
+  CHECK(fmt::format("{}", info).starts_with("cairn " + version() + " ("));
+}

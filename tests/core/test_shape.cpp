@@ -1,0 +1,76 @@
+// Dimensions, strides, broadcasting.
+#include "support/approx.h"
+
+#include <cairn/core/shape.h>
+
+using namespace cairn;
+using namespace cairn::test;
+
+TEST_CASE("Shape: prints, compares, indexes and iterates") {
+  const Shape s{2, 3};
+  CHECK(to_string(s) == "[2, 3]");
+  CHECK(to_string(Shape{}) == "[]");
+  CHECK(s == Shape{2, 3});
+  CHECK(s != Shape{3, 2});
+  CHECK(s != Shape{2, 3, 1});
+  CHECK(s[0] == 2);
+  CHECK(s[-1] == 3);
+  const std::vector<int> dims{4, 5};
+  CHECK(Shape(dims.begin(), dims.end()) == Shape{4, 5});
+  int64_t sum = 0;
+  for (const int64_t d : s) sum += d;
+  CHECK(sum == 5);
+  CHECK_ERROR(s[2], "shape: dimension 2 of a shape with 2 dimensions");
+  CHECK_ERROR(s[-3], "shape: dimension -3 of a shape with 2 dimensions");
+}
+
+TEST_CASE("Shape: inserts and erases") {
+  Shape s{2, 4};
+  s.insert(1, 3);
+  CHECK(s == Shape{2, 3, 4});
+  s.insert(3, 5);
+  CHECK(s == Shape{2, 3, 4, 5});
+  s.erase(0);
+  CHECK(s == Shape{3, 4, 5});
+  s.erase(2);
+  CHECK(s == Shape{3, 4});
+}
+
+TEST_CASE("Shape: counts its elements, with any 0 none, however large the rest") {
+  CHECK(Shape{}.numel() == 1);
+  CHECK(Shape{2, 3, 4}.numel() == 24);
+  CHECK(Shape{int64_t{1} << 62, 4, 0}.numel() == 0);
+  CHECK((Shape{INT64_MAX}).numel() == INT64_MAX);
+}
+
+TEST_CASE(
+    "contiguous_strides and is_contiguous: sizes of 1 do not matter, without elements nothing "
+    "does") {
+  CHECK(contiguous_strides({2, 3, 4}) == Strides{12, 4, 1});
+  CHECK(contiguous_strides({2, 0, 4}) == Strides{4, 4, 1});
+  CHECK(is_contiguous({2, 3}, {3, 1}));
+  CHECK_FALSE(is_contiguous({2, 3}, {1, 2}));
+  CHECK(is_contiguous({1, 3, 1}, {77, 1, 99}));
+  CHECK(is_contiguous({0, 4}, {9, 2}));
+  CHECK(is_contiguous({}, {}));
+}
+
+TEST_CASE("broadcast: aligned at the right, 1 stretches, to 0 as well") {
+  CHECK(broadcast("op", {2, 3}, {3}) == Shape{2, 3});
+  CHECK(broadcast("op", {2, 1}, {4, 1, 3}) == Shape{4, 2, 3});
+  CHECK(broadcast("op", {}, {2}) == Shape{2});
+  CHECK(broadcast("op", {1}, {0}) == Shape{0});
+  CHECK_ERROR(broadcast("op", {2, 3}, {4, 3}),
+              "op: shapes [2, 3] and [4, 3] do not broadcast; dimensions, aligned at the right, "
+              "must be equal or 1");
+  CHECK(broadcast_strides({3, 1}, {1, 1}, {2, 3, 4}) == Strides{0, 1, 0});
+}
+
+TEST_CASE("dimension numbers count from either end, and none stands twice") {
+  CHECK(wrap_dim("op", -1, 3) == 2);
+  CHECK_ERROR(wrap_dim("op", 3, 3), "op: dimension 3 is out of range for rank 3");
+  CHECK_ERROR(wrap_dim("op", 0, 0), "op: dimension 0 is out of range for rank 0");
+  const auto mask = dim_mask("op", {0, -1}, 3);
+  CHECK((mask[0] && !mask[1] && mask[2]));
+  CHECK_ERROR(dim_mask("op", {1, -2}, 3), "op: dimension -2 stands twice in [1, -2]");
+}
