@@ -215,7 +215,7 @@ TEST_CASE("batch_norm: built untracked, tracking off again is hold once somethin
 }
 
 TEST_CASE("batch_norm: built untracked, one buffer set by hand is something recorded") {
-  for (const char* name : {"running_mean", "running_var", "num_batches_tracked"}) {
+  for (const std::string name : {"running_mean", "running_var", "num_batches_tracked"}) {
     CAPTURE(name);
     BatchNorm1d bn(2, exact_untracked);
     bn.track_running_stats(true);
