@@ -38,10 +38,11 @@ TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTor
   manual_seed(3);
   const Sequential model{Linear(4, 6), BatchNorm1d(6), ReLU(), Linear(6, 2)};
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : model.state_dict()) {
+  for (const auto& [path, tensor] : model.state_dict()) {
+    const std::string name = "sequential/" + path;
     CAPTURE(name);
-    CHECK(equal(tensor, golden("linear", "sequential/" + name)));
-    names.push_back("sequential/" + name);
+    CHECK(equal(tensor, golden("linear", name)));
+    names.push_back(name);
   }
   std::vector<std::string> expected;
   for (const auto& [name, tensor] : golden("linear")) {

@@ -23,7 +23,8 @@ StateDict copy_of(const Module& model) {
 void check_unchanged(const Module& model, const StateDict& before) {
   const StateDict now = model.state_dict();
   REQUIRE(now.size() == before.size());
-  for (const auto& [name, was] : before) {
+  for (const auto& [path, was] : before) {
+    const std::string name = path;
     CAPTURE(name);
     const Tensor& is = now.at(name);
     REQUIRE(is.numel() == was.numel());

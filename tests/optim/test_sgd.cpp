@@ -57,7 +57,8 @@ const std::map<std::string, SGDOptions> cases{
 
 TEST_CASE("sgd: five steps with every option are PyTorch's") {
   const Tensor gradients = golden("sgd", "gradients");
-  for (const auto& [name, options] : cases) {
+  for (const auto& [case_name, options] : cases) {
+    const std::string name = case_name;
     CAPTURE(name);
     for (const DType dtype : {DType::float64, DType::float32}) {
       CAPTURE(dtype);
