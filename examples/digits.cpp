@@ -115,7 +115,7 @@ void run_both(const Options& options) {
     throw std::runtime_error(
         fmt::format("{}:{}: the file ends here; the last {} lines are the test set, and at least 2 "
                     "before them are needed to train on",
-                    options.data, all.size(), test_size));
+                    options.data, std::max<int64_t>(all.size(), 1), test_size));
   }
   const Digits train = all.slice(0, train_size), test = all.slice(train_size, all.size());
 
