@@ -47,7 +47,8 @@ foreach(kind IN ITEMS static shared)
     COMMAND ${CMAKE_COMMAND} --install ${installed_from_${kind}} --prefix ${prefix})
   cairn_consumer(find_package_${kind} -DCAIRN_FROM=find_package -DCMAKE_PREFIX_PATH=${prefix})
   add_test(NAME consumer.pkg_config_${kind} COMMAND ${consumer_source}/pkg_config.sh
-    ${CMAKE_CXX_COMPILER} ${prefix} ${consumer_build}/pkg_config_${kind} $<$<STREQUAL:${kind},static>:--static>)
+    ${CMAKE_CXX_COMPILER} ${prefix} ${kind} ${consumer_build}/pkg_config_${kind}
+    ${consumer_source}/main.cpp ${consumer_source}/second.cpp)
 
   set_tests_properties(consumer.install_${kind} PROPERTIES FIXTURES_SETUP installed_${kind})
   set_tests_properties(consumer.find_package_${kind} consumer.pkg_config_${kind} PROPERTIES
@@ -55,6 +56,15 @@ foreach(kind IN ITEMS static shared)
 endforeach()
 set_tests_properties(consumer.install_shared PROPERTIES DEPENDS consumer.add_subdirectory)
 
+# A shared Cairn exports nothing but its own, and everything that is documented: test_api.cpp names it.
 add_test(NAME consumer.exports COMMAND ${consumer_source}/exports.sh
   ${consumer_build}/installed_shared libcairn.so.${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set_tests_properties(consumer.exports PROPERTIES FIXTURES_REQUIRED installed_shared)
+if(doctest_FOUND)
+  file(GLOB api_tests CONFIGURE_DEPENDS tests/*/test_api.cpp)
+  add_test(NAME consumer.exports_api COMMAND ${consumer_source}/pkg_config.sh
+    ${CMAKE_CXX_COMPILER} ${consumer_build}/installed_shared shared ${consumer_build}/exports_api
+    ${api_tests} ${PROJECT_SOURCE_DIR}/tests/support/main.cpp
+    -I$<TARGET_PROPERTY:doctest::doctest,INTERFACE_INCLUDE_DIRECTORIES>)
+  set_tests_properties(consumer.exports_api PROPERTIES FIXTURES_REQUIRED installed_shared)
+endif()
