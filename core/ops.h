@@ -153,6 +153,8 @@ CAIRN_API Tensor relu(const Tensor& x);      ///< max(x, 0); its gradient at 0 i
 CAIRN_API Tensor gelu(const Tensor& x);      ///< x Phi(x), by erf (Hendrycks & Gimpel 2016)
 CAIRN_API Tensor silu(const Tensor& x);      ///< x sigmoid(x)
 CAIRN_API Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)), x itself above 20
+/// x where x > 0, else slope * x; the gradient at 0 is slope.
+CAIRN_API Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 /// x between low and high; the gradient passes where low <= x <= high.
 CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 

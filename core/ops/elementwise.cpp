@@ -288,6 +288,12 @@ Tensor relu(const Tensor& x) {
                    [](auto g, auto y) { return where(y <= 0, 0, g); });
 }
 
+Tensor leaky_relu(const Tensor& x, double slope) {
+  return unary(
+      "leaky_relu", x, [slope](auto v) { return where(v > 0, v, v * slope); },
+      [slope](auto g, auto v) { return where(v > 0, g, g * slope); });
+}
+
 Tensor gelu(const Tensor& x) {
   constexpr auto normal_cdf = [](auto v) { return 0.5 * (1 + erf(v / std::numbers::sqrt2)); };
   constexpr auto normal_density = [](auto v) {

@@ -91,6 +91,7 @@ inline const std::vector<Op>& table() {
       {"sigmoid", {reals}, [](Inputs x) { return sigmoid(x[0]); }},
       {"relu", {reals}, [](Inputs x) { return relu(x[0]); }},
       {"gelu", {reals}, [](Inputs x) { return gelu(x[0]); }},
+      {"leaky_relu", {reals}, [](Inputs x) { return leaky_relu(x[0], 0.2); }},
       {"silu", {reals}, [](Inputs x) { return silu(x[0]); }},
       {"softplus", {reals}, [](Inputs x) { return softplus(x[0]); }},
       {"softplus, also above 20", {reals}, [](Inputs x) { return softplus(x[0] * 11); }},
