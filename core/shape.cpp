@@ -17,10 +17,11 @@ int64_t Shape::numel(const char* op) const {
   bool overflow = false, any_zero = false;
   for (const int64_t d : *this) {
     check(d >= 0, "{}: negative dimension in {}", op, *this);
-    overflow |= __builtin_mul_overflow(count, d, &count);
+    // A size of 0 leaves no elements, but strides are products of the others.
+    overflow |= __builtin_mul_overflow(count, std::max<int64_t>(d, 1), &count);
     any_zero |= d == 0;
   }
-  check(!overflow || any_zero, "{}: {} has more than 2^63 elements", op, *this);
+  check(!overflow, "{}: the sizes of {} multiply to more than 2^63", op, *this);
   return any_zero ? 0 : count;
 }
 

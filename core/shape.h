@@ -42,8 +42,8 @@ class CAIRN_API Shape {
   void insert(int64_t d, int64_t dim);
   void erase(int64_t d);
 
-  /// The number of elements. Throws Error naming `op` if a dimension is negative or the count
-  /// passes 2^63.
+  /// The number of elements. Throws Error naming `op` if a dimension is negative or the sizes,
+  /// 0 aside, multiply to more than 2^63.
   int64_t numel(const char* op = "shape") const;
 
   friend bool operator==(const Shape& a, const Shape& b) {

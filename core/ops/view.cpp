@@ -10,18 +10,16 @@ namespace {
 // The shape with a -1 worked out. Throws Error unless it has x's count.
 Shape resolve(const char* op, const Tensor& x, const Shape& wanted) {
   Shape shape = wanted;
-  int64_t known = 1, unknown = -1;
+  int64_t unknown = -1;
   for (int64_t d = 0; d < shape.size(); ++d) {
-    if (shape[d] == -1) {
-      check(unknown < 0, "{}: more than one -1 in {}", op, wanted);
-      unknown = d;
-    } else {
-      check(shape[d] >= 0, "{}: negative dimension in {}", op, wanted);
-      known *= shape[d];
-    }
+    if (shape[d] != -1) continue;
+    check(unknown < 0, "{}: more than one -1 in {}", op, wanted);
+    unknown = d;
+    shape[d] = 1;
   }
+  const int64_t known = shape.numel(op);
   if (unknown >= 0 && known > 0) shape[unknown] = x.numel() / known;
-  check((unknown < 0 || known > 0) && shape.numel() == x.numel(),
+  check((unknown < 0 || known > 0) && shape.numel(op) == x.numel(),
         "{}: {} has {} elements, which do not fit {}", op, x.shape(), x.numel(), wanted);
   return shape;
 }

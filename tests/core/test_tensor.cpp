@@ -108,8 +108,10 @@ TEST_CASE("from_blob: borrows, and calls the deleter when the last view dies") {
 TEST_CASE("bad shapes: negative, too many elements, too many dimensions, too much memory") {
   CHECK_ERROR(zeros({2, -1}), "zeros: negative dimension in [2, -1]");
   CHECK_ERROR(empty({int64_t{1} << 32, int64_t{1} << 31}),
-              "empty: [4294967296, 2147483648] has more than 2^63 elements");
-  CHECK(empty({int64_t{1} << 62, 8, 0}).numel() == 0);
+              "empty: the sizes of [4294967296, 2147483648] multiply to more than 2^63");
+  CHECK_ERROR(empty({int64_t{1} << 62, 8, 0}),
+              "empty: the sizes of [4611686018427387904, 8, 0] multiply to more than 2^63");
+  CHECK(empty({int64_t{1} << 62, 0}).numel() == 0);
   CHECK_ERROR(empty({int64_t{1} << 61, 3}, f64),
               "empty: [2305843009213693952, 3] float64 takes more than 2^63 bytes");
   CHECK_ERROR(zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}),
