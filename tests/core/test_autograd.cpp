@@ -169,6 +169,7 @@ TEST_CASE("an exception half-way leaves every grad as it was, and the graph is s
   CHECK(equal(x.grad(), tensor({3, 4})));
   CHECK(equal(w.grad(), tensor({1, 2})));
   CHECK_ERROR(y.backward(), spent_at("sum"));
+  CHECK_ERROR(sum(before).backward(), spent_at("mul"));  // what it never reached, too
   CHECK(equal(w.grad(), tensor({1, 2})));
 }
 
