@@ -46,7 +46,8 @@ void Error::enter(std::string_view slot) noexcept {
 }
 
 void detail::fail(fmt::string_view message, fmt::format_args args) {
-  throw Error(fmt::vformat(message, args));
+  no_bad_alloc("error", [&] { throw Error(fmt::vformat(message, args)); });
+  std::terminate();  // not reached
 }
 
 }  // namespace cairn

@@ -5,10 +5,13 @@
 #include <cairn/core/ops/internal.h>
 #include <cairn/core/parallel.h>
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace cairn::detail {
 
@@ -31,6 +34,19 @@ template <class F>
 decltype(auto) dispatch_floating(DType dtype, F f) {
   return dtype == DType::float64 ? f(double{}) : f(float{});
 }
+
+/// f over numbers where integers wrap, as PyTorch's do; in C++ that takes unsigned arithmetic.
+template <class T, class F>
+T wrapping(T a, T b, F f) {
+  if constexpr (std::integral<T>) {
+    return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+inline constexpr auto plus = [](auto a, auto b) { return wrapping(a, b, std::plus<>()); };
+inline constexpr auto minus = [](auto a, auto b) { return wrapping(a, b, std::minus<>()); };
+inline constexpr auto times = [](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); };
 
 // ---- element by element ----
 
@@ -65,7 +81,6 @@ struct Plan {
   /// make up [begin, end) of all elements in order.
   template <class Run>
   void visit(int64_t begin, int64_t end, Run run) const {
-    if (begin == end) return;  // a size may be 0
     if (begin == end) return;  // a size may be 0
     const std::size_t inner = rank == 0 ? 0 : rank - 1;
     const int64_t width = rank == 0 ? 1 : sizes[inner];
@@ -280,47 +295,55 @@ void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t colu
 }
 
 /// out[...] = finish(the fold of x over the marked dimensions, starting from `zero`).
-/// Long folds are cut into blocks that depend on the shape alone and are merged in order.
+/// Long folds of lines are cut into blocks, and columns into bands, that depend on the shape alone;
+/// the blocks are merged in order.
 template <class T, class Acc, class Out, class Finish>
 void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out* out,
                const Acc& zero, Finish finish) {
   const FoldPlan plan(x, dims);
-  const int64_t outputs = plan.kept.count(), count = plan.folded.count();
+  const Plan<1>&kept = plan.kept, &folded = plan.folded;
+  const int64_t outputs = kept.count(), count = folded.count();
+  const int64_t worth = grain_elements / std::max<int64_t>(count, 1);
+
+  const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
+  if (!lines_dense && kept.rank > 0 && kept.strides[kept.rank - 1][0] == 1) {
+    constexpr int64_t band = 64;  // narrower ones would read each cache line again and again
+    parallel_for(outputs, std::max(band, worth), [&](int64_t begin, int64_t end) {
+      Out* result = out + begin;
+      kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto&) {
+        fold_columns(x.as<T>() + offset[0], folded, count, n, result, zero, finish);
+        result += n;
+      });
+    });
+    return;
+  }
+
   constexpr int64_t block = 1 << 16;
   const int64_t blocks = (count + block - 1) / block;
-  const bool folds_dense =
-      plan.folded.rank == 0 || plan.folded.strides[plan.folded.rank - 1][0] == 1;
-  std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
-
-  const auto one = [&](const T* values) {
-    if (blocks <= 1) return fold_range(values, plan.folded, 0, count, zero);
+  std::vector<Acc> parts = no_bad_alloc("reduce", [&] {
+    return std::vector<Acc>(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
+  });
+  const auto line = [&](const T* values) {
+    if (blocks <= 1) return fold_range(values, folded, 0, count, zero);
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
         parts[static_cast<std::size_t>(b)] =
-            fold_range(values, plan.folded, b * block, std::min((b + 1) * block, count), zero);
+            fold_range(values, folded, b * block, std::min((b + 1) * block, count), zero);
       }
     });
     Acc total = parts.front();
     for (std::size_t b = 1; b < parts.size(); ++b) total.merge(parts[b]);
     return total;
   };
-  const auto some = [&](int64_t begin, int64_t end) {
+  // With several blocks a line, it is the blocks that run in parallel, and `parts` serves one line.
+  const int64_t lines_a_chunk = blocks > 1 ? outputs : std::max<int64_t>(1, worth);
+  parallel_for(outputs, lines_a_chunk, [&](int64_t begin, int64_t end) {
     Out* result = out + begin;
-    plan.kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
-      const T* const values = x.as<T>() + offset[0];
-      if (stride[0] == 1 && n > 1 && !folds_dense) {
-        fold_columns(values, plan.folded, count, n, result, zero, finish);
-      } else {
-        for (int64_t i = 0; i < n; ++i) result[i] = finish(one(values + i * stride[0]));
-      }
-      result += n;
+    kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+      for (int64_t i = 0; i < n; ++i)
+        *result++ = finish(line(x.as<T>() + offset[0] + i * stride[0]));
     });
-  };
-  if (blocks > 1) {
-    some(0, outputs);  // the blocks are what runs in parallel
-  } else {
-    parallel_for(outputs, std::max<int64_t>(1, grain_elements / std::max<int64_t>(count, 1)), some);
-  }
+  });
 }
 
 /// Calls f(in, in_step, out, out_step, n) for every line of x and y along dimension d.

@@ -158,14 +158,14 @@ void count_data(std::ptrdiff_t bytes) noexcept {
 
 MemoryStats memory_stats() {
   const std::lock_guard lock(detail::shared().mutex);
-  return {
-      .in_use = detail::in_use.load(),
-      .cached = static_cast<int64_t>(detail::shared().lists.bytes() + detail::thread_lists.bytes()),
-      .peak = detail::peak.load()};
+  const std::size_t own = detail::thread_lists_gone ? 0 : detail::thread_lists.bytes();
+  return {.in_use = detail::in_use.load(),
+          .cached = static_cast<int64_t>(detail::shared().lists.bytes() + own),
+          .peak = detail::peak.load()};
 }
 
 void release_cached_memory() {
-  detail::thread_lists.release();
+  if (!detail::thread_lists_gone) detail::thread_lists.release();
   const std::lock_guard lock(detail::shared().mutex);
   detail::shared().lists.release();
 }

@@ -158,7 +158,7 @@ CAIRN_API Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 /// x between low and high; the gradient passes where low <= x <= high.
 CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 
-// ---- reduction; negative dimensions count from the end ----
+// ---- reduction; negative dimensions count from the end, and no dimensions mean all ----
 
 CAIRN_API Tensor sum(const Tensor& x);
 CAIRN_API Tensor sum(const Tensor& x, const Dims& dims, bool keepdim = false);

@@ -3,6 +3,7 @@
 namespace cairn {
 
 void Shape::insert(int64_t d, int64_t dim) {
+  check(d >= 0 && d <= size_, "shape: no place {} in {}", d, *this);
   push_back(dim);
   std::rotate(dims_.begin() + d, dims_.begin() + size_ - 1, dims_.begin() + size_);
 }

@@ -18,19 +18,18 @@ Ref<Storage> Storage::allocate(const char* op, std::size_t bytes) {
   return Ref<Storage>(storage);
 }
 
-Ref<Storage> Storage::borrow(void* data, std::function<void()> release) {
-  auto owned = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
+Ref<Storage> Storage::borrow(void* data) {
   auto* const storage = new (detail::allocate("from_blob", header)) Storage;
   storage->data_ = static_cast<std::byte*>(data);
-  storage->release_ = owned.release();
   return Ref<Storage>(storage);
 }
 
+void Storage::set_release(std::unique_ptr<std::function<void()>> release) noexcept {
+  release_ = std::move(release);
+}
+
 void Storage::destroy(Storage* storage) noexcept {
-  if (storage->release_ != nullptr) {
-    (*storage->release_)();
-    delete storage->release_;
-  }
+  if (storage->release_) (*storage->release_)();
   const std::size_t bytes = storage->bytes_;
   count_data(-static_cast<std::ptrdiff_t>(bytes));
   storage->~Storage();

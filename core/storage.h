@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 namespace cairn::detail {
 
@@ -14,10 +15,12 @@ namespace cairn::detail {
 class Storage : public Counted {
  public:
   static Ref<Storage> allocate(const char* op, std::size_t bytes);
-  static Ref<Storage> borrow(void* data, std::function<void()> release);
+  static Ref<Storage> borrow(void* data);
   static void destroy(Storage* storage) noexcept;
 
   std::byte* data() const { return data_; }
+  /// Says what is to be called when borrowed data is no longer needed.
+  void set_release(std::unique_ptr<std::function<void()>> release) noexcept;
 
   /// Counts the writes, to any part. A tensor saved for backward is good while this stands still.
   uint32_t version = 0;
@@ -31,8 +34,8 @@ class Storage : public Counted {
   Storage() = default;
 
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;                     // of the data that follows; 0 if borrowed
-  std::function<void()>* release_ = nullptr;  // of borrowed data
+  std::size_t bytes_ = 0;                           // of the data that follows; 0 if borrowed
+  std::unique_ptr<std::function<void()>> release_;  // of borrowed data
 };
 
 }  // namespace cairn::detail

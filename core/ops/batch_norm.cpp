@@ -41,19 +41,22 @@ ChannelSizes sizes_of(const Tensor& x) {
   return n;
 }
 
-// x itself if its positions lie evenly, so that one stride walks them; else a copy.
-Tensor walkable(const Tensor& x) {
-  Plan<1> positions;
-  for (int64_t d = 2; d < x.dim(); ++d) positions.add(x.shape()[d], {x.strides()[d]});
-  return positions.rank <= 1 ? x : x.detach().clone();
+// The dimensions behind the channel's, joined where they lie evenly.
+Plan<1> positions(const Tensor& x) {
+  Plan<1> plan;
+  for (int64_t d = 2; d < x.dim(); ++d) plan.add(x.shape()[d], {x.strides()[d]});
+  return plan;
 }
 
+// x itself if one stride walks its positions; else a copy.
+Tensor walkable(const Tensor& x) { return positions(x).rank <= 1 ? x : x.detach().clone(); }
+
+// What the kernels see of a tensor that is walkable.
 template <class T>
-ChannelData<T> channels(const Tensor& x) {  // of what is walkable
-  Plan<1> positions;
-  for (int64_t d = 2; d < x.dim(); ++d) positions.add(x.shape()[d], {x.strides()[d]});
+ChannelData<T> channels(const Tensor& x) {
+  const Plan<1> plan = positions(x);
   return {x.view_of().as<T>(), x.strides()[0], x.strides()[1],
-          positions.rank == 0 ? 1 : positions.strides[0][0]};
+          plan.rank == 0 ? 1 : plan.strides[0][0]};
 }
 
 Tensor per_channel(const char* op, const Tensor& x) {
@@ -89,10 +92,21 @@ void check_input(const char* op, const Tensor& x, const Affine& affine, double e
   check_eps(op, eps);
 }
 
-// s = 1/√(var+eps) of each channel.
+// Throws Error unless a training forward may move it.
+void check_running(const char* op, const Tensor& x, const Tensor& running, const char* name) {
+  if (!running.defined()) return;
+  check_channels(op, x, running, name);
+  check(!running.requires_grad(), "{}: {} requires a gradient, which it cannot get", op, name);
+  check_writable(op, running);
+}
+
+// s = 1/√(var+eps) of each channel; 0 where there is nothing to scale, so that eps may be 0.
 Tensor inverse_deviation(const char* op, const Tensor& var, double eps) {
   Tensor s = new_tensor(op, var.shape(), DType::float64);
-  for (int64_t c = 0; c < s.numel(); ++c) doubles(s)[c] = 1 / std::sqrt(doubles(var)[c] + eps);
+  for (int64_t c = 0; c < s.numel(); ++c) {
+    const double v = doubles(var)[c] + eps;
+    doubles(s)[c] = v == 0 ? 0 : 1 / std::sqrt(v);
+  }
   return s;
 }
 
@@ -135,7 +149,8 @@ void set_affine(const Products& sums, const Tensor& s, DType dtype, Gradients& d
 // The backward of a forward by the batch. Each of its two readings follows the head of this file.
 struct ByBatch {
   const char* op;
-  Saved input, weight;
+  Saved input;
+  Saved weight;    // if the input wants a gradient
   Tensor mean, s;  // of each channel, in double
   double n, eps;
 
@@ -143,19 +158,22 @@ struct ByBatch {
     is_grad_enabled() ? recorded(dy, dx) : fused(dy, dx);
   }
 
-  // In recorded ops, from x itself: differentiable again.
+  // In recorded ops, from x itself: differentiable again. In double, as the fused reading is.
   void recorded(const Tensor& dy, Gradients& dx) const {
-    const Tensor x = input(), gamma = weight();
+    const Tensor saved = input(), x = saved.to(DType::float64), g = dy.to(DType::float64);
     const Dims others = all_but_channel(x);
     const Tensor centred = x - cairn::mean(x, others, true);
-    const Tensor r = rsqrt(cairn::mean(square(centred), others, true) + eps);
-    const Tensor q = sum(dy * centred, others, true);
+    const Tensor v = cairn::mean(square(centred), others, true) + eps;
+    const Tensor r = rsqrt(where(v == 0, HUGE_VAL, v));
+    const Tensor q = sum(g * centred, others, true);
     if (dx.wanted(0)) {
-      const Tensor scale = gamma.defined() ? beside(gamma, x) * r : r;
-      dx[0] = scale * (dy - cairn::mean(dy, others, true) - centred * r * r * q / n);
+      const Tensor gamma = weight();
+      const Tensor scale = gamma.defined() ? beside(gamma.to(DType::float64), x) * r : r;
+      dx[0] =
+          (scale * (g - cairn::mean(g, others, true) - centred * r * r * q / n)).to(saved.dtype());
     }
-    if (dx.wanted(1)) dx[1] = (q * r).flatten();
-    if (dx.wanted(2)) dx[2] = sum(dy, others);
+    if (dx.wanted(1)) dx[1] = (q * r).flatten().to(saved.dtype());
+    if (dx.wanted(2)) dx[2] = sum(g, others).to(saved.dtype());
   }
 
   // In two passes over memory.
@@ -184,25 +202,32 @@ struct ByBatch {
 // The backward of a forward by a record, which is a constant.
 struct ByRecord {
   const char* op;
-  Saved input, weight;
+  Saved input;     // if weight wants a gradient
+  Saved weight;    // if the input does
   Tensor mean, s;  // of each channel, in double; the record's values, not the record
 
   void operator()(const Tensor& dy, Gradients& dx) const {
-    const Tensor x = input();
     if (dx.wanted(0)) {
-      const Tensor gamma = weight(), r = beside(s.to(x.dtype()), x);
-      dx[0] = dy * (gamma.defined() ? beside(gamma, x) * r : r);
+      const Tensor gamma = weight(), r = beside(s.to(dy.dtype()), dy);
+      dx[0] = dy * (gamma.defined() ? beside(gamma, dy) * r : r);
     }
+    const Dims others = all_but_channel(dy);
+    if (dx.wanted(2)) dx[2] = sum(dy, others);
+    if (!dx.wanted(1)) return;
+    const Tensor x = input();
     if (is_grad_enabled()) {
-      const Dims others = all_but_channel(x);
-      const Tensor centred = x - beside(mean.to(x.dtype()), x);
-      if (dx.wanted(1)) dx[1] = sum(dy * centred, others) * s.to(x.dtype());
-      if (dx.wanted(2)) dx[2] = sum(dy, others);
-    } else if (dx.wanted(1) || dx.wanted(2)) {
-      set_affine(products(op, walkable(dy), walkable(x), mean), s, x.dtype(), dx);
+      const Tensor centred = x.to(DType::float64) - beside(mean, x);
+      dx[1] = (sum(dy.to(DType::float64) * centred, others) * s).to(x.dtype());
+    } else {
+      dx[1] = (products(op, walkable(dy), walkable(x), mean).gx * s).to(x.dtype());
     }
   }
 };
+
+// Saves `value` if the gradient of `target`, which is what it is for, is wanted.
+Saved save_for(const Tensor& target, const Tensor& value) {
+  return target.defined() && target.requires_grad() ? save(value) : Saved();
+}
 
 template <class Backward>
 Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affine,
@@ -244,7 +269,7 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
   const Tensor s = inverse_deviation(op, moments.var, eps);
   const Tensor y = apply(op, x, moments.mean, s, affine);
   return join(op, y, input, affine,
-              ByBatch{op, save(input), save(affine.weight), moments.mean, s,
+              ByBatch{op, save(input), save_for(input, affine.weight), moments.mean, s,
                       static_cast<double>(count), eps});
 }
 
@@ -256,16 +281,18 @@ Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& me
   const Tensor centre = in_double(op, mean, input, 0);
   const Tensor s = inverse_deviation(op, in_double(op, var, input, 1), eps);
   const Tensor y = apply(op, walkable(input), centre, s, affine);
-  return join(op, y, input, affine, ByRecord{op, save(input), save(affine.weight), centre, s});
+  return join(
+      op, y, input, affine,
+      ByRecord{op, save_for(affine.weight, input), save_for(input, affine.weight), centre, s});
 }
 
-void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept {
-  const View& view = record.view_of();
+void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept {
+  const View& view = running.view_of();
   dispatch_floating(view.dtype, [&]<class T>(T) {
     for (int64_t c = 0; c < view.numel; ++c) {
       T& value = view.as<T>()[c * view.strides[0]];
-      value = static_cast<T>((1 - weight) * static_cast<double>(value) +
-                             weight * factor * doubles(measured)[c]);
+      value = static_cast<T>((1 - share) * static_cast<double>(value) +
+                             share * factor * doubles(measured)[c]);
     }
   });
   ++view.storage->version;
@@ -284,15 +311,9 @@ Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, cons
     return detail::normalize_by_record(op, x, running_mean, running_var, affine, options.eps);
   }
   detail::check_momentum(op, options.momentum);
-  if (running_mean.defined() && x.dim() >= 2) {
-    for (const Tensor* running : {&running_mean, &running_var}) {
-      detail::check_channels(op, x, *running,
-                             running == &running_mean ? "running_mean" : "running_var");
-      const NoGrad guard;
-      detail::check_writable(op, *running);
-      check(!running->requires_grad(), "{}: a running tensor requires a gradient", op);
-    }
-  }
+  detail::check_input(op, x, affine, options.eps);
+  detail::check_running(op, x, running_mean, "running_mean");
+  detail::check_running(op, x, running_var, "running_var");
   detail::Moments moments;
   Tensor y = detail::normalize_by_batch(op, x, affine, options.eps, moments);
   if (running_mean.defined() && moments.count > 0) {

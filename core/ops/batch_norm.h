@@ -28,12 +28,14 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
 Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& mean,
                            const Tensor& var, const Affine& affine, double eps);
 
-/// Throws Error unless value is finite and in [0, 1].
+/// Throws Error unless momentum is in [0, 1].
 void check_momentum(const char* op, double momentum);
+/// Throws Error unless eps is finite and not negative.
 void check_eps(const char* op, double eps);
 
-/// record <- (1 - weight) record + weight * measured, in double. Cannot fail; counts as a write.
-void blend(const Tensor& record, double weight, const Tensor& measured, double factor) noexcept;
+/// running <- (1 - share) running + share * factor * measured, in double. Cannot fail; counts as a
+/// write.
+void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept;
 
 /// What makes a biased variance of `count` values unbiased.
 inline double unbias(int64_t count) {

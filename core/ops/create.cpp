@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 namespace cairn {
 
@@ -103,9 +104,21 @@ Tensor eye(int64_t n, const TensorOptions& options) {
 Tensor arange(Scalar end, const TensorOptions& options) { return arange(0, end, 1, options); }
 
 Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options) {
+  if (options.dtype == DType::int64) {  // exact beyond 2^53 too
+    check(begin.is_whole() && end.is_whole() && step.is_whole(),
+          "arange: from {} to {} in steps of {} for an int64 tensor; give whole numbers, or a "
+          "floating dtype",
+          begin.to<double>(), end.to<double>(), step.to<double>());
+    const auto a = begin.to<int64_t>(), b = end.to<int64_t>(), s = step.to<int64_t>();
+    int64_t length = 0;
+    check(s != 0 && (s > 0 ? b >= a : b <= a) && !__builtin_sub_overflow(b, a, &length),
+          "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
+    return generate("arange", length / s + (length % s != 0), options,
+                    [=](int64_t i) { return a + i * s; });
+  }
   const auto a = begin.to<double>(), b = end.to<double>(), s = step.to<double>();
   check(std::isfinite(a) && std::isfinite(b) && std::isfinite(s) && s != 0 && (b - a) * s >= 0,
-        "arange: from {} to {} in steps of {} leads nowhere", a, b, s);
+        "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
   return generate("arange", convert<int64_t>(std::ceil((b - a) / s)), options,
                   [=](int64_t i) { return a + static_cast<double>(i) * s; });
 }
@@ -141,14 +154,18 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
   const int64_t numel = shape.numel("from_blob");
   check(data != nullptr || numel == 0, "from_blob: null pointer for the shape {}", shape);
   return no_bad_alloc("from_blob", [&] {
-    View view{.storage = Storage::borrow(data, std::move(release)),
+    auto deleter = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
+    View view{.storage = Storage::borrow(data),
               .data = static_cast<std::byte*>(data),
               .shape = shape,
               .strides = contiguous_strides(shape),
               .numel = numel,
               .dtype = dtype,
               .contiguous = true};
-    return Tensor(TensorImpl::create(std::move(view)));
+    const Ref<Storage> storage = view.storage;
+    Tensor x(TensorImpl::create(std::move(view)));
+    storage->set_release(std::move(deleter));  // last: what throws before must not free
+    return x;
   });
 }
 
@@ -162,7 +179,7 @@ Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
 }
 
 void detail::check_floating(const char* op, const Tensor& x) {
-  check(is_floating(x.dtype()), "{}: of int64 {} is not defined; use .to(DType::float32) first", op,
+  check(is_floating(x.dtype()), "{}: not defined for int64 {}; use .to(DType::float32) first", op,
         x.shape());
 }
 

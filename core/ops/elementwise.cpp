@@ -2,7 +2,6 @@
 #include <cairn/core/loops.h>
 
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 namespace cairn {
@@ -16,6 +15,9 @@ using detail::formula;
 using detail::like;
 using detail::map;
 using detail::map_floating;
+using detail::minus;
+using detail::plus;
+using detail::times;
 
 namespace {
 
@@ -47,19 +49,11 @@ Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
   return by_output(op, x, map_floating(op, f, x), gradient);
 }
 
-// Integers wrap, as PyTorch's do; in C++ that takes unsigned arithmetic.
-template <class T, class F>
-T wrapping(T a, T b, F f) {
-  if constexpr (std::integral<T>) {
-    return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
-  } else {
-    return f(a, b);
-  }
+// So that a formula may say sigmoid() of a number too.
+template <Arithmetic T>
+T sigmoid(T v) {
+  return 1 / (1 + exp(-v));
 }
-
-constexpr auto plus = [](auto a, auto b) { return wrapping(a, b, std::plus<>()); };
-constexpr auto minus = [](auto a, auto b) { return wrapping(a, b, std::minus<>()); };
-constexpr auto times = [](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); };
 
 template <class T>
 bool is_nan(T v) {
@@ -162,11 +156,14 @@ Tensor pow(const Tensor& x, const Tensor& p) {
   return record(
       "pow", y,
       wrt(x,
-          [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹
+          [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹, which is 0 for p = 0
             return formula(
                 "pow",
-                [](auto g, auto a, auto b) { return where(b == 0, 0, g * b * pow(a, b - 1)); }, dy,
-                x(), p());
+                [](auto g, auto a, auto b) {
+                  return g * b *
+                         pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would spoil the second order
+                },
+                dy, x(), p());
           }),
       wrt(p, [x = save(x), p = save(p), y = save(y)](const Tensor& dy) {  // xᵖ log x
         return formula(
@@ -245,14 +242,17 @@ Tensor square(const Tensor& x) {
 }
 
 Tensor abs(const Tensor& x) {
-  constexpr auto value = [](auto v) { return v < 0 ? times(v, static_cast<decltype(v)>(-1)) : v; };
+  constexpr auto value = [](auto v) {  // -0 becomes 0; the smallest integer stays what it is
+    return v > 0 ? v : times(v, static_cast<decltype(v)>(-1)) + 0;
+  };
   return by_input("abs", x, map("abs", value, x),
-                  [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, g * 0)); });
+                  [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, 0)); });
 }
 
 Tensor sign(const Tensor& x) {
   constexpr auto value = [](auto v) { return static_cast<decltype(v)>((v > 0) - (v < 0)); };
-  return by_input("sign", x, map("sign", value, x), [](auto g, auto) { return g * 0; });
+  return record("sign", map("sign", value, x),
+                wrt(x, [](const Tensor& dy) { return zeros_like(dy); }));
 }
 
 Tensor sin(const Tensor& x) {
@@ -278,7 +278,7 @@ Tensor erf(const Tensor& x) {
 
 Tensor sigmoid(const Tensor& x) {
   return unary_by_output(
-      "sigmoid", x, [](auto v) { return 1 / (1 + exp(-v)); },
+      "sigmoid", x, [](auto v) { return sigmoid(v); },
       [](auto g, auto y) { return g * y * (1 - y); });
 }
 
@@ -308,7 +308,7 @@ Tensor silu(const Tensor& x) {
   return unary(
       "silu", x, [](auto v) { return v / (1 + exp(-v)); },
       [](auto g, auto v) {
-        const auto s = 1 / (1 + exp(-v));
+        const auto s = sigmoid(v);
         return g * s * (1 + v * (1 - s));
       });
 }
@@ -316,20 +316,23 @@ Tensor silu(const Tensor& x) {
 Tensor softplus(const Tensor& x) {
   return unary(
       "softplus", x, [](auto v) { return v > 20 ? v : log1p(exp(v)); },
-      [](auto g, auto v) { return where(v > 20, g, g / (1 + exp(-v))); });
+      [](auto g, auto v) { return where(v > 20, g, g * sigmoid(v)); });
 }
 
 Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
   const Tensor a = like("clamp", low, x), b = like("clamp", high, x);
   Tensor y = map(
-      "clamp", [](auto v, auto lo, auto hi) { return v < lo   ? lo
-                                                     : v > hi ? hi
-                                                              : v; }, x, a, b);
+      "clamp",
+      [](auto v, auto lo, auto hi) {  // high wins where low is above it
+        const auto raised = v < lo ? lo : v;
+        return raised > hi ? hi : raised;
+      },
+      x, a, b);
   return record("clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
                   return formula(
                       "clamp",
                       [](auto g, auto v, auto lo, auto hi) {
-                        return where(v >= lo, where(v <= hi, g, g * 0), g * 0);
+                        return where(v >= lo, where(v <= hi, g, 0), 0);
                       },
                       dy, x(), a, b);
                 }));

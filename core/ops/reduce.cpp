@@ -3,7 +3,6 @@
 #include <cairn/core/loops.h>
 
 #include <cmath>
-#include <limits>
 
 namespace cairn {
 
@@ -36,19 +35,14 @@ struct Reduced {
   Reduced(const char* op, const Tensor& x, const Dims& dims, bool keepdim)
       : folded(dim_mask(op, dims, x.dim())) {
     for (int64_t d = 0; d < x.dim(); ++d) {
-      const bool fold = folded[static_cast<std::size_t>(d)];
+      bool& fold = folded[static_cast<std::size_t>(d)];
+      fold |= dims.empty();  // none named: all
       if (fold) count *= x.shape()[d];
       kept.push_back(fold ? 1 : x.shape()[d]);
       if (!fold || keepdim) result.push_back(kept[d]);
     }
   }
 };
-
-Dims all_dims(const Tensor& x) {
-  Dims dims;
-  for (int64_t d = 0; d < x.dim(); ++d) dims.push_back(d);
-  return dims;
-}
 
 // The sum over what is marked, divided by `divisor` (1 for a plain sum).
 Tensor fold_sum(const char* op, const Tensor& x, const Reduced& to, double divisor) {
@@ -74,7 +68,7 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
                   return dy.reshape(kept).expand(from);
                 }));
 }
-Tensor sum(const Tensor& x) { return sum(x, all_dims(x)); }
+Tensor sum(const Tensor& x) { return sum(x, {}); }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   detail::check_floating("mean", x);
@@ -85,7 +79,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
                   return (dy / n).reshape(kept).expand(from);
                 }));
 }
-Tensor mean(const Tensor& x) { return mean(x, all_dims(x)); }
+Tensor mean(const Tensor& x) { return mean(x, {}); }
 
 namespace {
 
@@ -125,7 +119,7 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
         return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
       }));
 }
-Tensor var(const Tensor& x) { return var(x, all_dims(x)); }
+Tensor var(const Tensor& x) { return var(x, {}, {}); }
 
 // ---- extremes ----
 

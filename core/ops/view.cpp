@@ -59,11 +59,12 @@ Tensor embed(const Tensor& x, const Shape& shape, int64_t d, int64_t begin, int6
   Tensor y = zeros(shape, {.dtype = x.dtype()});
   Strides strides = y.strides();
   const int64_t offset = begin * strides[d];
-  strides[d] *= step;
+  const int64_t n = x.size(d);
+  strides[d] *= n > 1 ? step : 1;
   detail::write_values(make_view(y, x.shape(), strides, offset), x.view_of());
-  return record("slice", y, wrt(x, [=, n = x.size(d)](const Tensor& dy) {
-                  return dy.slice(d, begin, begin + (n - 1) * step + 1, step);
-                }));
+  const int64_t end = n == 0 ? begin : begin + (n - 1) * step + 1;
+  return record("slice", y,
+                wrt(x, [=](const Tensor& dy) { return dy.slice(d, begin, end, step); }));
 }
 
 }  // namespace

@@ -62,9 +62,9 @@ TEST_CASE("arange: counts as PyTorch's; a step that leads nowhere is an error") 
   CHECK(close(arange(0, 1, 0.1)[9], tensor(0.9)));
   CHECK(equal(arange(3, 0, -1), tensor({3, 2, 1})));
   CHECK(equal(arange(0, i64), zeros({0}, i64)));
-  CHECK_ERROR(arange(0, 1, -1), "arange: from 0 to 1 in steps of -1 leads nowhere");
-  CHECK_ERROR(arange(0, 1, 0), "arange: from 0 to 1 in steps of 0 leads nowhere");
-  CHECK_ERROR(arange(NAN), "arange: from 0 to nan in steps of 1 leads nowhere");
+  CHECK_ERROR(arange(0, 1, -1), "arange: from 0 to 1 in steps of -1; the step must lead from begin to end");
+  CHECK_ERROR(arange(0, 1, 0), "arange: from 0 to 1 in steps of 0; the step must lead from begin to end");
+  CHECK_ERROR(arange(NAN), "arange: from 0 to nan in steps of 1; the step must lead from begin to end");
 }
 
 TEST_CASE("linspace: both ends are exact") {

@@ -421,7 +421,7 @@ TEST_CASE("batch_norm: channels and dtype are checked also without affine and tr
   CHECK_ERROR(bn(zeros({4, 3})), "BatchNorm1d: input [4, 3] has 3 channels, the layer 2");
   CHECK_ERROR(bn(zeros({0, 3})), "BatchNorm1d: input [0, 3] has 3 channels, the layer 2");
   CHECK_ERROR(bn(zeros({4, 2}, i64)),
-              "BatchNorm1d: of int64 [4, 2] is not defined; use .to(DType::float32) first");
+              "BatchNorm1d: not defined for int64 [4, 2]; use .to(DType::float32) first");
   CHECK(bn(batch().to(DType::float64)).dtype() == DType::float64);  // nothing to disagree with
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("mse_loss: the mean of nothing is NaN, the sum 0; int64 and mixed dtyp
   CHECK(std::isnan(mse_loss(zeros({0}), zeros({0})).item<float>()));
   CHECK(mse_loss(zeros({0}), zeros({0}), {.reduction = Reduction::sum}).item<float>() == 0);
   CHECK_ERROR(mse_loss(tensor({1}, i64), tensor({1}, i64)),
-              "mse_loss: of int64 [1] is not defined; use .to(DType::float32) first");
+              "mse_loss: not defined for int64 [1]; use .to(DType::float32) first");
   CHECK_ERROR(mse_loss(tensor({1}), tensor({1}, f64)),
               "mse_loss: dtypes float32 and float64 do not mix; convert one, e.g. with "
               ".to(x.dtype())");

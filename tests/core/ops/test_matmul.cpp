@@ -113,7 +113,7 @@ TEST_CASE("linear: what does not fit is an error that names both shapes") {
   CHECK_ERROR(linear(zeros({4, 10}), zeros({10})), "linear: weight [10] is not (out, in)");
   CHECK_ERROR(linear(zeros({4, 10}), w, zeros({4})), "linear: bias [4] should be [5]");
   CHECK_ERROR(linear(zeros({4, 10}, i64), zeros({5, 10}, i64)),
-              "linear: of int64 [4, 10] is not defined; use .to(DType::float32) first");
+              "linear: not defined for int64 [4, 10]; use .to(DType::float32) first");
   CHECK_ERROR(linear(zeros({4, 10}), zeros({5, 10}, f64)),
               "linear: dtypes float32 and float64 do not mix; convert one, e.g. with "
               ".to(x.dtype())");

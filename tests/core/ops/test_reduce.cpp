@@ -77,8 +77,8 @@ TEST_CASE("int64: sums wrap, extremes stay int64, a mean is an error") {
   CHECK(equal(amax(i, {0}), tensor({INT64_MAX, 3}, i64)));
   CHECK(equal(argmax(i, 0), tensor({0, 1}, i64)));
   CHECK(close(softmax(tensor({0, 0}, i64), 0), tensor({0.5, 0.5})));
-  CHECK_ERROR(mean(i), "mean: of int64 [2, 2] is not defined; use .to(DType::float32) first");
-  CHECK_ERROR(var(i, {0}), "var: of int64 [2, 2] is not defined; use .to(DType::float32) first");
+  CHECK_ERROR(mean(i), "mean: not defined for int64 [2, 2]; use .to(DType::float32) first");
+  CHECK_ERROR(var(i, {0}), "var: not defined for int64 [2, 2]; use .to(DType::float32) first");
 }
 
 TEST_CASE("empty: the sum is 0, the mean NaN, an extreme an error") {
