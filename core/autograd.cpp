@@ -27,7 +27,7 @@ Saved save(const Tensor& x) {
   saved.value_ = detail::TensorImpl::create(impl.view);
   saved.value_->node = impl.node;
   if (!impl.node && impl.requires_grad()) saved.value_->slot = impl.slot;
-  saved.identity_ = &impl;
+  saved.original_ = &impl;
   saved.version_ = impl.view.storage->version;
   return saved;
 }
@@ -43,9 +43,12 @@ static void fail_stale(const detail::TensorImpl& saved) {
 
 Tensor Saved::operator()() const {
   if (!value_) return {};
+  check(current_node != nullptr, "saved tensor: it can be had only within a gradient's closure");
   const detail::View& view = value_->view;
   if (version_ != view.storage->version) fail_stale(*value_);
-  if (!grad_enabled || identity_ != current_node->identity) return Tensor(value_);
+  const bool own_output =
+      original_ == current_node->output && view.storage.get() == current_node->output_storage;
+  if (!grad_enabled || !own_output) return Tensor(value_);
   // The op's own output: holding its node here would be a cycle.
   auto output = detail::TensorImpl::create(view);
   output->node = detail::Ref(current_node);
@@ -56,24 +59,23 @@ Tensor Saved::operator()() const {
 
 namespace detail {
 
-bool tracks(std::span<const Tensor* const> inputs) {
-  return grad_enabled &&
-         std::any_of(inputs.begin(), inputs.end(), [](auto* x) { return x->requires_grad(); });
-}
-
-// A view remembers the epoch of its storage. If an op in the graph has since been applied in place
-// to the base, the view's values come from there while its node says otherwise.
-static void check_fresh(const char* op, const TensorImpl& impl) {
-  check(impl.epoch == impl.view.storage->epoch || !(impl.node || impl.is_view),
-        "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
-        "take the view again after the in-place op",
-        op, impl.view.shape);
+bool tracks(const char* op, std::span<const Tensor* const> inputs) {
+  if (!grad_enabled) return false;
+  bool tracked = false;
+  for (const Tensor* input : inputs) {
+    const TensorImpl& impl = input->impl();
+    check(!impl.is_stale(),
+          "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
+          "take the view again after the in-place op",
+          op, impl.view.shape);
+    tracked |= impl.requires_grad();
+  }
+  return tracked;
 }
 
 Node* Node::allocate(const char* name, std::span<const Tensor* const> inputs,
                      std::size_t closure_bytes) {
   static_assert(sizeof(Node) % alignof(Edge) == 0);
-  for (const Tensor* input : inputs) check_fresh(name, input->impl());
   const std::size_t bytes = sizeof(Node) + inputs.size() * sizeof(Edge) + closure_bytes;
   auto* const node = new (detail::allocate(name, bytes)) Node(name, inputs.size(), bytes);
   auto* edge = reinterpret_cast<Edge*>(node + 1);
@@ -113,7 +115,8 @@ void Node::destroy(Node* node) noexcept {
 
 Tensor attach(Tensor y, Ref<Node> node) {
   TensorImpl& impl = y.impl();
-  node->identity = &impl;
+  node->output = &impl;
+  node->output_storage = impl.view.storage.get();
   impl.node = std::move(node);
   impl.epoch = impl.view.storage->epoch;
   return y;
@@ -160,7 +163,10 @@ class Walk {
       node->walk = nullptr;
       node->needed = false;
     }
-    for (const Staged& staged : staged_) staged.slot->staged = {};
+    for (Staged& staged : staged_) {
+      staged.slot->staged = std::move(staged.outer_sum);
+      staged.slot->walk = staged.outer_walk;
+    }
   }
 
   void add_root(const Tensor& output, const Tensor& gradient) {
@@ -200,7 +206,7 @@ class Walk {
   Tensor result(const Tensor& target) {
     const detail::TensorImpl& impl = target.impl();
     if (!impl.node) {
-      const Tensor& g = impl.slot->staged;
+      const Tensor g = impl.slot->walk == this ? impl.slot->staged : Tensor();
       return g.defined() ? detail::owned(hooked(*impl.slot, g)) : Tensor();
     }
     const auto found = std::find_if(kept_.begin(), kept_.end(),
@@ -210,26 +216,28 @@ class Walk {
 
   // Adds what was staged to the .grad of leaves and of tensors that retain theirs.
   void commit() {
-    std::vector<Tensor> sums;
+    std::vector<std::pair<GradSlot*, Tensor>> sums;
     sums.reserve(staged_.size());
-    for (const auto& [slot, hooks_pending] : staged_) {  // may throw: nothing has changed yet
-      Tensor g = std::move(slot->staged);
-      check(slot->owner == nullptr || slot->owner->view.dtype == g.dtype(),
+    for (const Staged& staged : staged_) {  // may throw: nothing has changed yet
+      GradSlot& slot = *staged.slot;
+      Tensor g = std::move(slot.staged);
+      if (staged.of_leaf) g = hooked(slot, std::move(g));
+      const bool frozen_since = staged.of_leaf && !slot.requires_grad;
+      if (slot.owner == nullptr || frozen_since) continue;
+      check(slot.owner->view.dtype == g.dtype(),
             "{}: a leaf {} was converted to another dtype after the forward", op_, g.shape());
-      if (hooks_pending) g = hooked(*slot, std::move(g));
-      if (slot->grad.defined() && !accumulates_in_place(slot->grad)) {
-        g = slot->grad + g;
-      } else if (!slot->grad.defined() && !is_grad_enabled()) {
-        g = detail::owned(std::move(g));  // no two leaves may share a gradient's bytes
+      if (!slot.grad.defined()) {
+        g = detail::owned(std::move(g));  // no two leaves may share a gradient
+      } else if (!accumulates_in_place(slot.grad)) {
+        g = slot.grad + g;
       }
-      sums.push_back(std::move(g));
+      sums.emplace_back(&slot, std::move(g));
     }
-    for (std::size_t i = 0; i < sums.size(); ++i) {  // cannot throw
-      Tensor& grad = staged_[i].slot->grad;
-      if (grad.defined() && accumulates_in_place(grad)) {
-        detail::accumulate(grad, sums[i]);
+    for (auto& [slot, g] : sums) {  // cannot throw
+      if (slot->grad.defined() && accumulates_in_place(slot->grad)) {
+        detail::accumulate(slot->grad, g);
       } else {
-        grad = std::move(sums[i]);
+        slot->grad = std::move(g);
       }
     }
     finish();
@@ -241,10 +249,20 @@ class Walk {
   struct Root {
     Tensor output, gradient;
   };
+  // A slot where something has arrived. A hook may walk another graph to the same leaf: then the
+  // outer walk's sum is put aside until the inner one is done.
   struct Staged {
     Ref<GradSlot> slot;
-    bool hooks_pending;  // a leaf's run once, on the sum; an op's output had its own already
+    bool of_leaf;  // whose hooks run once, on the sum; an op's output had its own already
+    Tensor outer_sum;
+    const void* outer_walk;
   };
+
+  void stage(const Ref<GradSlot>& slot, bool of_leaf) {
+    staged_.push_back({slot, of_leaf, slot->staged, slot->walk});
+    slot->staged = {};
+    slot->walk = this;
+  }
 
   // As PyTorch does: a handle from grad() sees later sums, unless the sum is to be differentiable.
   static bool accumulates_in_place(const Tensor& grad) {
@@ -305,12 +323,16 @@ class Walk {
     }
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       const auto edges = (*node)->edges();
-      (*node)->needed = !selective_ || std::any_of(edges.begin(), edges.end(), [&](const Edge& e) {
-        return e.node ? e.node->needed || is_kept(*e.node) : e.leaf && is_target(*e.leaf);
-      });
+      (*node)->needed =
+          std::any_of(edges.begin(), edges.end(), [this](const Edge& e) { return wants(e); });
     }
   }
 
+  // Does something that is asked for lie along this edge?
+  bool wants(const Edge& edge) const {
+    if (edge.node) return edge.node->needed || is_kept(*edge.node);
+    return edge.leaf && is_target(*edge.leaf);
+  }
   bool is_target(const GradSlot& leaf) const {
     return !selective_ || std::find(leaves_.begin(), leaves_.end(), &leaf) != leaves_.end();
   }
@@ -324,7 +346,7 @@ class Walk {
     if (node.slot) {
       dy = hooked(*node.slot, std::move(dy));
       if (node.slot->retain && !selective_) {
-        staged_.push_back({node.slot, false});
+        stage(node.slot, false);
         node.slot->staged = dy;
       }
     }
@@ -335,33 +357,32 @@ class Walk {
 
     const std::span<const Edge> edges = node.edges();
     constexpr std::size_t few = 4;  // inputs that need no allocation
-    std::array<Tensor, few> inline_gradients;
-    std::vector<Tensor> more(edges.size() > few ? edges.size() : 0);
-    const std::span<Tensor> gradients =
-        more.empty() ? std::span(inline_gradients).first(edges.size()) : std::span(more);
-
+    std::array<Gradients::Slot, few> in_place;
+    std::vector<Gradients::Slot> more(edges.size() > few ? edges.size() : 0);
+    const std::span<Gradients::Slot> slots =
+        more.empty() ? std::span(in_place).first(edges.size()) : std::span(more);
+    for (std::size_t i = 0; i < edges.size(); ++i) slots[i].wanted = wants(edges[i]);
     {
       const Current current(node);
-      Gradients dx(edges, gradients);
+      Gradients dx(slots);
       node.backward(dy, dx);
     }
     if (!retain_graph_) node.spend();
     dy = {};  // so that a gradient that only passes through is not shared
     for (std::size_t i = 0; i < edges.size(); ++i) {
-      if (edges[i].wanted() && gradients[i].defined()) {
-        deliver(edges[i], std::move(gradients[i]), node.name());
-      }
+      Tensor& g = slots[i].value;
+      if (slots[i].wanted && g.defined()) deliver(edges[i], std::move(g), node.name());
     }
   }
 
   void deliver(const Edge& edge, Tensor g, const char* from = "backward") {
-    if (!edge.node && !is_target(*edge.leaf)) return;
+    if (!wants(edge)) return;
     check(g.dtype() == edge.dtype, "{}: its gradient is {}, the input {}", from, g.dtype(),
           edge.dtype);
     if (g.shape() != edge.shape) g = detail::sum_to(from, g, edge.shape);
+    if (edge.leaf && edge.leaf->walk != this) stage(edge.leaf, true);
     Tensor& sum = edge.node ? edge.node->arrived : edge.leaf->staged;
     if (!sum.defined()) {
-      if (!edge.node) staged_.push_back({edge.leaf, true});
       sum = std::move(g);
     } else if (!is_grad_enabled() && detail::is_sole_owner(sum)) {
       detail::accumulate(sum, g);

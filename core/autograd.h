@@ -73,7 +73,7 @@ class CAIRN_API Saved {
   // A handle of its own: the tensor's would keep its .grad alive, and under create_graph that may
   // hold the graph which holds this.
   detail::Ref<detail::TensorImpl> value_;
-  const void* identity_ = nullptr;  // of the tensor; tells an op's own output
+  const detail::TensorImpl* original_ = nullptr;  // for comparison only: is it the op's own output?
   uint32_t version_ = 0;
 };
 CAIRN_API Saved save(const Tensor& x);
@@ -88,10 +88,13 @@ struct GradSlot : Counted {
   Tensor grad;
   std::vector<std::pair<uint64_t, std::function<Tensor(const Tensor&)>>> hooks;
   std::string name;                   // of a parameter, for messages
-  const TensorImpl* owner = nullptr;  // whose .grad this is; when it dies nobody can see the grad
+  const TensorImpl* owner = nullptr;  // whose .grad this is; null once nobody can see it
   bool requires_grad = false;         // of a leaf
   bool retain = false;                // of an op's output
-  Tensor staged;                      // during a walk: what has arrived so far
+
+  // Of the walk that is under way.
+  const void* walk = nullptr;
+  Tensor staged;  // what has arrived so far
 };
 
 /// Where an op's gradient goes: to the op that made the input, or to a leaf; or nowhere.
@@ -101,23 +104,23 @@ struct Edge {
   Ref<GradSlot> leaf;
   Shape shape;
   DType dtype = DType::float32;
-
-  bool wanted() const { return node || leaf; }
 };
 
 }  // namespace detail
 
-/// What a joint closure fills in: one gradient an input, those that are wanted.
+/// What a closure fills in: one gradient an input, those that are wanted.
 class Gradients {
  public:
-  Gradients(std::span<const detail::Edge> edges, std::span<Tensor> values)
-      : edges_(edges), values_(values) {}
-  bool wanted(std::size_t input) const { return edges_[input].wanted(); }
-  Tensor& operator[](std::size_t input) { return values_[input]; }
+  struct Slot {
+    Tensor value;
+    bool wanted = false;
+  };
+  explicit Gradients(std::span<Slot> slots) : slots_(slots) {}
+  bool wanted(std::size_t input) const { return slots_[input].wanted; }
+  Tensor& operator[](std::size_t input) { return slots_[input].value; }
 
  private:
-  std::span<const detail::Edge> edges_;
-  std::span<Tensor> values_;
+  std::span<Slot> slots_;
 };
 
 namespace detail {
@@ -133,6 +136,7 @@ class CAIRN_API Node : public Counted {
         [](void* c, const Tensor& dy, Gradients& dx) { (*static_cast<Closure*>(c))(dy, dx); },
         [](void* c) noexcept { static_cast<Closure*>(c)->~Closure(); }};
     static_assert(alignof(Closure) <= alignof(Edge));
+    static_assert(std::is_nothrow_move_constructible_v<Closure>);
     Node* const node = allocate(name, inputs, sizeof(Closure));
     new (node->closure()) Closure(std::move(closure));
     node->behaviour_ = &behaviour;
@@ -150,8 +154,11 @@ class CAIRN_API Node : public Counted {
   void spend() noexcept;
   bool spent() const { return behaviour_ == nullptr; }
 
-  Ref<GradSlot> slot;              // of the output, if it has hooks or retains its gradient
-  const void* identity = nullptr;  // of the output
+  Ref<GradSlot> slot;  // of the output, if it has hooks or retains its gradient
+  // Which tensor is the output, for comparison only. The storage tells it from a tensor that was
+  // saved and died before the output was made in its place: what is saved keeps its storage.
+  const TensorImpl* output = nullptr;
+  const Storage* output_storage = nullptr;
 
   // Of the walk that is under way; a graph is walked by one thread at a time.
   const void* walk = nullptr;  // which one
@@ -180,8 +187,9 @@ class CAIRN_API Node : public Counted {
 /// The leaves that a gradient of `output` would reach without passing through `input`.
 std::vector<Edge> leaves_between(const Tensor& output, const Tensor& input);
 
-/// Are gradients enabled and does one of these require one?
-CAIRN_API bool tracks(std::span<const Tensor* const> inputs);
+/// Are gradients enabled and does one of these require one? Throws Error for an input whose values
+/// an in-place op has changed behind its back.
+CAIRN_API bool tracks(const char* op, std::span<const Tensor* const> inputs);
 
 /// Makes `node` the origin of y, which must be new.
 CAIRN_API Tensor attach(Tensor y, Ref<Node> node);
@@ -203,14 +211,14 @@ Wrt<F> wrt(const Tensor& input, F gradient) {
 template <class... F>
 Tensor record(const char* name, Tensor y, Wrt<F>... parts) {
   const Tensor* const inputs[] = {&parts.input...};
-  if (!detail::tracks(inputs)) return y;
+  if (!detail::tracks(name, inputs)) return y;
   auto kept = []<class G>(Wrt<G>& part) {  // lets go what an untracked input's gradient saved
     return part.input.requires_grad() ? std::optional<G>(std::move(part.gradient)) : std::nullopt;
   };
   auto closure = [gradients = std::tuple(kept(parts)...)](const Tensor& dy, Gradients& dx) {
     std::size_t i = 0;
     auto apply = [&](const auto& gradient) {
-      if (gradient) dx[i] = (*gradient)(dy);
+      if (gradient && dx.wanted(i)) dx[i] = (*gradient)(dy);
       ++i;
     };
     std::apply([&](const auto&... gradient) { (apply(gradient), ...); }, gradients);
@@ -222,7 +230,7 @@ Tensor record(const char* name, Tensor y, Wrt<F>... parts) {
 template <class Closure>
 Tensor record_joint(const char* name, Tensor y, std::span<const Tensor* const> inputs,
                     Closure closure) {
-  if (!detail::tracks(inputs)) return y;
+  if (!detail::tracks(name, inputs)) return y;
   return detail::attach(std::move(y), detail::Node::create(name, inputs, std::move(closure)));
 }
 

@@ -2,6 +2,7 @@
 #include <cairn/core/random.h>
 
 #include <cmath>
+#include <locale>
 #include <mutex>
 #include <numbers>
 #include <random>
@@ -39,7 +40,7 @@ void check_real(const char* op, DType dtype) {
 // f(mutable values, count) with x's own values, which must be dense.
 template <class F>
 void fill(const char* op, Tensor& x, F f) {
-  detail::check_writable(op, x);
+  detail::check_raw_write(op, x);
   check(x.is_contiguous(), "{}: {} is not contiguous", op, x.shape());
   check_real(op, x.dtype());
   const auto n = static_cast<std::size_t>(x.numel());
@@ -64,6 +65,7 @@ void Generator::manual_seed(uint64_t seed) {
 Tensor Generator::state() const {
   return detail::no_bad_alloc("state", [&] {
     std::stringstream text;  // the standard's only way to the words inside
+    text.imbue(std::locale::classic());
     {
       const std::lock_guard lock(state_->mutex);
       text << state_->engine;
@@ -76,18 +78,25 @@ Tensor Generator::state() const {
 
 void Generator::set_state(const Tensor& state) {
   detail::no_bad_alloc("set_state", [&] {
+    const std::vector<int64_t> words = state.to_vector<int64_t>();
+    bool valid = state.dtype() == DType::int64 && words.size() == std::mt19937::state_size + 1 &&
+                 words.back() <= static_cast<int64_t>(std::mt19937::state_size);
+    for (const int64_t word : words) valid &= word >= 0 && word <= INT64_C(0xffffffff);
+    check(valid, "set_state: {} {} is no state of a generator; give what state() gave",
+          state.shape(), state.dtype());
     std::stringstream text;
-    for (const int64_t word : state.to_vector<int64_t>()) text << word << ' ';
+    text.imbue(std::locale::classic());
+    for (const int64_t word : words) text << word << ' ';
     std::mt19937 engine;
     text >> engine;
-    check(!text.fail() && state.dtype() == DType::int64 && state.numel() == 625,
-          "set_state: {} {} is no state of a generator", state.shape(), state.dtype());
     const std::lock_guard lock(state_->mutex);
     state_->engine = engine;
   });
 }
 
 void Generator::fill_uniform(Tensor& x, double low, double high) {
+  check(low <= high && std::isfinite(high - low),
+        "fill_uniform: [{}, {}) is no range of finite numbers", low, high);
   fill("fill_uniform", x, [&]<class T>(std::span<T> values) {
     const std::lock_guard lock(state_->mutex);
     const T from = static_cast<T>(low), range = static_cast<T>(high) - from;
@@ -114,7 +123,7 @@ void Generator::fill_normal(Tensor& x) {
 
 void Generator::fill_integers(Tensor& x, int64_t low, int64_t high) {
   check(low < high, "randint: nothing lies in [{}, {})", low, high);
-  detail::check_writable("randint", x);
+  detail::check_raw_write("randint", x);
   check(x.is_contiguous() && x.dtype() == DType::int64, "randint: {} {} is not contiguous int64",
         x.shape(), x.dtype());
   const std::lock_guard lock(state_->mutex);

@@ -23,7 +23,8 @@ class CAIRN_API Generator {
   /// Throws Error for what no state() has given.
   void set_state(const Tensor& state);
 
-  /// Fills x with numbers from U[low, high), bit for bit PyTorch's for the same seed.
+  /// Fills x with numbers from U[low, high), bit for bit PyTorch's for the same seed; as there,
+  /// rounding may give high itself.
   void fill_uniform(Tensor& x, double low, double high);
   /// Fills x with N(0, 1) by the Box-Muller method. The numbers are not PyTorch's.
   void fill_normal(Tensor& x);

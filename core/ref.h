@@ -21,8 +21,8 @@ template <class T>
 class Ref {
  public:
   Ref() = default;
-  explicit Ref(T* object) : object_(object) { retain(); }
-  Ref(const Ref& other) : object_(other.object_) { retain(); }
+  explicit Ref(T* object) noexcept : object_(object) { retain(); }
+  Ref(const Ref& other) noexcept : object_(other.object_) { retain(); }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);
@@ -40,7 +40,7 @@ class Ref {
   }
 
  private:
-  void retain() {
+  void retain() noexcept {
     if (object_ != nullptr) object_->references.fetch_add(1, std::memory_order_relaxed);
   }
   void release() noexcept {

@@ -57,7 +57,7 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, in
   auto impl = TensorImpl::create(std::move(view));
   impl->epoch = base.epoch;
   impl->is_view = true;
-  impl->views_tracked = base.requires_grad() || base.views_tracked;
+  impl->base_tracked = base.requires_grad() || base.base_tracked;
   return Tensor(std::move(impl));
 }
 
@@ -129,9 +129,7 @@ const void* Tensor::typed_data(const char* op, DType wanted) const {
 
 void Tensor::count_raw_write(DType wanted) {
   typed_data("mutable_data", wanted);
-  detail::check_writable("mutable_data", *this);
-  check(!is_grad_enabled() || !requires_grad(),
-        "mutable_data: {} is in a graph, which cannot see what is written; use NoGrad", shape());
+  detail::check_raw_write("mutable_data", *this);
   ++view_of().storage->version;
 }
 
@@ -162,6 +160,7 @@ void Tensor::set_grad(const Tensor& g) {
         "set_grad: the gradient is {} {}, the tensor {} {}; they must agree", g.shape(), g.dtype(),
         shape(), dtype());
   check(is_floating(dtype()), "set_grad: {} cannot take a gradient", dtype());
+  check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient", shape());
   detail::no_bad_alloc("set_grad", [&] { detail::slot_of(impl()).grad = g; });
 }
 

@@ -226,7 +226,7 @@ class CAIRN_API Tensor {
 
 template <Arithmetic T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor dense = contiguous();
+  const Tensor dense = detach().contiguous();
   const auto read = [&]<class From>(const From* values) {
     std::vector<T> result(static_cast<std::size_t>(numel()));
     for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);

@@ -38,13 +38,16 @@ struct TensorImpl : Counted {
   static void destroy(TensorImpl* impl) noexcept;
 
   bool requires_grad() const;
+  /// Has an in-place op in a graph changed the values since this tensor learnt where they come
+  /// from?
+  bool is_stale() const { return epoch != view.storage->epoch && (node || is_view); }
 
   View view;
   Ref<Node> node;        // the op that made the values, if it is recorded
   Ref<GradSlot> slot;    // where the gradient is kept, once one is wanted
   uint32_t epoch;        // the storage's, when the node was set: a later one makes the node stale
   bool is_view = false;  // made by a view op: writing through it would bypass the base
-  bool views_tracked = false;  // ... and the base was in a graph
+  bool base_tracked = false;  // ... and the base was in a graph
 };
 
 }  // namespace cairn::detail

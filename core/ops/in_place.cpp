@@ -25,10 +25,19 @@ void check_writable(const char* op, const Tensor& x, bool tracked) {
   check(impl.node || !impl.requires_grad(),
         "{}: a leaf {} that requires a gradient is written in place; use NoGrad", op,
         impl.view.shape);
-  check(!impl.is_view || !(tracked || impl.views_tracked || impl.requires_grad()),
+  check(!(impl.is_view && impl.is_stale()),
+        "{}: {} is a view of a tensor that an in-place op has changed since; take the view again",
+        op, impl.view.shape);
+  check(!impl.is_view || !(tracked || impl.base_tracked || impl.requires_grad()),
         "{}: {} is a view of a tensor in a graph; apply the op to the whole tensor, to a clone(), "
         "or use NoGrad",
         op, impl.view.shape);
+}
+
+void check_raw_write(const char* op, const Tensor& x) {
+  check_writable(op, x);
+  check(!is_grad_enabled() || !x.requires_grad(),
+        "{}: {} is in a graph, which cannot see what is written; use NoGrad", op, x.shape());
 }
 
 void write_values(const Tensor& x, const View& y) noexcept {
@@ -55,16 +64,24 @@ namespace {
 
 // x becomes y: its value, and its node if it has one.
 void become(Tensor& x, const Tensor& y) {
-  detail::write_values(x, y.view_of());
   detail::TensorImpl& impl = x.impl();
-  if (!y.impl().node) return;
-  impl.node = y.impl().node;
+  const detail::Ref<detail::Node>& node = y.impl().node;
+  // The hooks stay with the value they were registered for; .grad and its retention are the new's.
+  detail::Ref<detail::GradSlot> slot;
+  if (node && impl.slot) {
+    slot = detail::no_bad_alloc("in place", [] { return detail::Ref(new detail::GradSlot); });
+  }
+  detail::write_values(x, y.view_of());  // from here nothing can fail
+  if (!node) return;
+  if (slot) {
+    slot->owner = std::exchange(impl.slot->owner, nullptr);
+    slot->grad = std::exchange(impl.slot->grad, {});
+    slot->retain = std::exchange(impl.slot->retain, false);
+    if (slot->retain) node->slot = slot;
+  }
+  impl.slot = slot;
+  impl.node = node;
   impl.epoch = ++impl.view.storage->epoch;
-  if (!impl.slot) return;
-  // The hooks stay with the value they were registered for; a retained gradient is the new one's.
-  const bool retain = std::exchange(impl.slot->retain, false);
-  impl.slot = {};
-  if (retain) x.retain_grad();
 }
 
 // x's value as it is now, in x's place in the graph.
@@ -107,29 +124,11 @@ Tensor& in_place(const char* op, Tensor& x, const Tensor& y, F f,
   return x;
 }
 
-// Over unsigned numbers for integers, which wrap.
-template <class F>
-auto wrapping(F f) {
-  return [f]<class T>(T a, T b) {
-    if constexpr (std::integral<T>) {
-      return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
-    } else {
-      return f(a, b);
-    }
-  };
-}
-
 }  // namespace
 
-Tensor& Tensor::add_(const Tensor& y) {
-  return in_place("add_", *this, y, wrapping(std::plus<>()), add);
-}
-Tensor& Tensor::sub_(const Tensor& y) {
-  return in_place("sub_", *this, y, wrapping(std::minus<>()), sub);
-}
-Tensor& Tensor::mul_(const Tensor& y) {
-  return in_place("mul_", *this, y, wrapping(std::multiplies<>()), mul);
-}
+Tensor& Tensor::add_(const Tensor& y) { return in_place("add_", *this, y, detail::plus, add); }
+Tensor& Tensor::sub_(const Tensor& y) { return in_place("sub_", *this, y, detail::minus, sub); }
+Tensor& Tensor::mul_(const Tensor& y) { return in_place("mul_", *this, y, detail::times, mul); }
 Tensor& Tensor::div_(const Tensor& y) {
   check(dtype() != DType::int64,
         "div_: int64 cannot hold a true quotient; use x / y, which gives float32");

@@ -44,7 +44,7 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
                    [=](int64_t p, int64_t q) { to[p] += from[q]; });
   });
   return record("scatter_add", y,
-                wrt(dy, [d, index](const Tensor& g) { return gather(g, d, index); }));
+                wrt(dy, [d, i = save(index)](const Tensor& g) { return gather(g, d, i()); }));
 }
 
 }  // namespace

@@ -35,6 +35,9 @@ bool overlaps_itself(const View& view);
 /// Checks that x may be written in place, with values that are `tracked` or not.
 void check_writable(const char* op, const Tensor& x, bool tracked = false);
 
+/// The same for writing that no graph can follow: by pointer, by a random generator.
+void check_raw_write(const char* op, const Tensor& x);
+
 /// x's values become y's, broadcast and converted; counts as a write. Checks nothing, cannot fail.
 void write_values(const Tensor& x, const View& y) noexcept;
 

@@ -42,9 +42,9 @@ TEST_CASE("state: can be kept and set, and continues where it was") {
 TEST_CASE("set_state: what no state() has given is an error that changes nothing") {
   const Tensor before = default_generator().state();
   CHECK_ERROR(default_generator().set_state(zeros({3}, i64)),
-              "set_state: [3] int64 is no state of a generator");
+              "set_state: [3] int64 is no state of a generator; give what state() gave");
   CHECK_ERROR(default_generator().set_state(zeros({625})),
-              "set_state: [625] float32 is no state of a generator");
+              "set_state: [625] float32 is no state of a generator; give what state() gave");
   CHECK(equal(default_generator().state(), before));
 }
 
