@@ -1,3 +1,5 @@
+// The graph: what is saved, what a node is, and the walk back. Everything that can fail in a walk
+// comes before anything that a user can see changes.
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops/internal.h>
 

@@ -1,3 +1,4 @@
+// Every matrix product comes through gemm(), which chooses: a plain loop, or bands through CBLAS.
 #include <cairn/core/blas.h>
 #include <cairn/core/parallel.h>
 

@@ -1,3 +1,4 @@
+// The text of an Error, kept in parts until nobody can put a path in front any more.
 #include <cairn/core/check.h>
 
 #include <cstdio>

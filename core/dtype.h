@@ -28,8 +28,8 @@ inline constexpr DType dtype_of = std::same_as<T, float>    ? DType::float32
 constexpr bool is_floating(DType dtype) { return dtype != DType::int64; }
 constexpr int64_t element_size(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
 
-/// A conversion that is defined for every value: what an integer cannot hold becomes the smallest
-/// integer, as x86 does it.
+/// A conversion that is defined for every value: a floating number that an integer cannot hold
+/// becomes the smallest integer, as on x86; integers wrap.
 template <Arithmetic To, Arithmetic From>
 constexpr To convert(From value) {
   if constexpr (std::integral<To> && std::floating_point<From> && !std::same_as<To, bool>) {

@@ -1,3 +1,4 @@
+// What was built, and with what. The rest of machine.h is in memory.cpp and parallel.cpp.
 #include <cairn/core/blas.h>
 #include <cairn/core/machine.h>
 

@@ -12,7 +12,8 @@ namespace cairn {
 
 // ---- making tensors ----
 
-/// A nested list of numbers: 2.5 is a scalar, {2.5} is [1], {{5}} is [1, 1], {} is [0].
+/// A nested list of numbers, only as an argument: 2.5 is a scalar, {2.5} is [1], {{5}} is [1, 1],
+/// {} is [0]. (It points at the list, which dies with the call.)
 class CAIRN_API Literal {
  public:
   template <Arithmetic T>

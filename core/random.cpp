@@ -1,3 +1,5 @@
+// One sequence of 32-bit draws, from which every number is made by arithmetic of our own: the
+// standard library's distributions differ from one implementation to the next.
 #include <cairn/core/ops/internal.h>
 #include <cairn/core/random.h>
 

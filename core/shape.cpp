@@ -1,3 +1,4 @@
+// Arithmetic on shapes. Nothing here knows of tensors, and nothing allocates.
 #include <cairn/core/shape.h>
 
 namespace cairn {

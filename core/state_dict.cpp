@@ -1,3 +1,4 @@
+// A vector of pairs, searched from the front: models have tens of entries, and order matters.
 #include <cairn/core/state_dict.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// One block a storage: a header of one cache line, then the data, so aligned as well.
 #include <cairn/core/storage.h>
 
 #include <memory>

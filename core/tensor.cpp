@@ -1,3 +1,4 @@
+// What a tensor is: its state, reading it, its gradient. Ops, views and writing are in ops/.
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops/internal.h>
 #include <cairn/core/tensor.h>

@@ -121,8 +121,8 @@ class CAIRN_API Tensor {
   Tensor to(DType dtype) const;
 
   // ---- in place: they return the tensor ----
-  // A leaf that requires a gradient is written only under NoGrad; a view of a tensor in a graph
-  // and an expanded tensor are not written at all.
+  // A leaf that requires a gradient, and a view of a tensor in a graph, are written only under
+  // NoGrad; an expanded tensor and a module's buffer not at all.
   Tensor& copy_(const Tensor& y);  ///< broadcasts, converts the dtype
   Tensor& fill_(Scalar value);
   Tensor& zero_() { return fill_(0); }

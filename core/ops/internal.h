@@ -46,7 +46,7 @@ void accumulate(const Tensor& x, const Tensor& y) noexcept;
 
 // ---- owning ----
 
-/// Is this handle the only one, and the values its own from first to last?
+/// Is this handle the only one, its storage nobody else's, and each element one value?
 bool is_sole_owner(const Tensor& x);
 
 /// x if nobody else can see its values, else a copy.
