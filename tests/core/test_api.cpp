@@ -12,7 +12,9 @@ using namespace cairn;
 
 namespace {
 
-bool is(const Tensor& x, std::vector<double> values) { return x.to_vector<double>() == values; }
+bool is(const Tensor& x, const std::vector<double>& values) {
+  return x.to_vector<double>() == values;
+}
 
 // A number never becomes a tensor by itself, nor a list a number.
 static_assert(!std::is_convertible_v<double, Tensor>);

@@ -15,7 +15,7 @@ TEST_CASE("memory_stats: counts the data of living tensors, once however many se
   const int64_t before = memory_stats().in_use;
   {
     const Tensor x = zeros({1000});
-    const Tensor view = x.view({10, 100}), copy = x;
+    const std::vector<Tensor> others{x, x.view({10, 100})};
     CHECK(memory_stats().in_use - before == 4000);
     CHECK(memory_stats().peak >= before + 4000);
   }

@@ -100,6 +100,7 @@ TEST_CASE("a generator may be used from several threads: draws are whole runs of
   Generator generator(5), reference(5);
   std::vector<Tensor> drawn(4, Tensor());
   std::vector<std::thread> threads;
+  threads.reserve(drawn.size());
   for (Tensor& x : drawn) {
     threads.emplace_back([&] {
       x = empty({1000});

@@ -89,13 +89,13 @@ Outcome gradcheck(const std::function<Tensor()>& f, const Tensors& leaves) {
 
   const auto output = [&] { return sum(f() * dy); };
   const Tensors fused = gradients(output(), leaves, false);
-  const Outcome first = compare_to_differences(
+  Outcome first = compare_to_differences(
       "the gradient", fused, [&] { return output().item<double>(); }, leaves);
   if (!first) return first;
 
   dy.requires_grad_(true);
   const Tensors recorded = gradients(output(), leaves, true);
-  const Outcome paths = compare("the gradient with create_graph", recorded, fused, by_other_path);
+  Outcome paths = compare("the gradient with create_graph", recorded, fused, by_other_path);
   if (!paths) return paths;
 
   const auto weighted = [&](const Tensors& g) {

@@ -12,7 +12,7 @@ namespace {
 template <class F>
 auto with_gradient(F slope) {
   return [slope](const std::vector<Tensor>& in) {
-    const Tensor x = in[0];
+    const Tensor& x = in[0];
     return record("op", (2 * x * x).detach(),
                   wrt(x, [slope, x = save(x)](const Tensor& dy) { return dy * slope(x()); }));
   };
