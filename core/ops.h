@@ -156,7 +156,7 @@ CAIRN_API Tensor silu(const Tensor& x);      ///< x sigmoid(x)
 CAIRN_API Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)), x itself above 20
 /// x where x > 0, else slope * x; the gradient at 0 is slope.
 CAIRN_API Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-/// x between low and high; the gradient passes where low <= x <= high.
+/// x between low and high; the gradient passes where low < x < high, as in PyTorch.
 CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 
 // ---- reduction; negative dimensions count from the end, and no dimensions mean all ----

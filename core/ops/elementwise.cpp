@@ -332,7 +332,7 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
                   return formula(
                       "clamp",
                       [](auto g, auto v, auto lo, auto hi) {
-                        return where(v >= lo, where(v <= hi, g, 0), 0);
+                        return where(v > lo, where(v < hi, g, 0), 0);
                       },
                       dy, x(), a, b);
                 }));
