@@ -91,9 +91,10 @@ void whole_model() {
   show_model();
 
   fmt::print("\n  and the loss falls\n");
-  for (int done = 1; done <= 100; ++done) {
-    if (done == 1 || done % 25 == 0) fmt::print("  step {:<4} loss {:.4f}\n", done, loss);
+  fmt::print("  step 1    loss {:.4f}\n", loss);
+  for (int done = 2; done <= 100; ++done) {
     loss = step();
+    if (done % 25 == 0) fmt::print("  step {:<4} loss {:.4f}\n", done, loss);
   }
 }
 
