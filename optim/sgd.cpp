@@ -1,3 +1,4 @@
+// Each step is prepared whole, checks and memory included, and then applied without failing.
 #include <cairn/core/loops.h>
 #include <cairn/optim/sgd.h>
 
@@ -11,16 +12,20 @@
 namespace cairn::optim {
 namespace {
 
+// A NaN prints with its sign, which means nothing.
+double without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
+
 void check_options(std::size_t group, const SGDOptions& o) {
   const auto check_number = [group](const char* name, double value) {
     check(std::isfinite(value) && value >= 0,
-          "SGD: group {}: {} is {}; it must be finite and not negative", group, name, value);
+          "SGD: group {}: {} is {}; it must be finite and not negative", group, name,
+          without_sign(value));
   };
   check_number("lr", o.lr);
   check_number("momentum", o.momentum);
   check_number("weight_decay", o.weight_decay);
   check(std::isfinite(o.dampening), "SGD: group {}: dampening is {}; it must be finite", group,
-        o.dampening);
+        without_sign(o.dampening));
   check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
         "SGD: group {}: nesterov needs momentum > 0 and dampening 0, got {} and {}", group,
         o.momentum, o.dampening);
@@ -141,7 +146,10 @@ void SGD::step() {
         if (!p.grad().defined()) continue;
         Tensor& slot = group.momentum_buffers[i];
         Tensor buffer;
-        if (group.momentum != 0) buffer = slot.defined() ? slot.to(p.dtype()) : empty_like(p);
+        if (group.momentum != 0) {
+          if (slot.defined()) detail::check_writable("SGD", slot);
+          buffer = slot.defined() ? slot.to(p.dtype()) : empty_like(p);
+        }
         moves.push_back({group, p, p.grad(), slot, buffer, !slot.defined()});
       }
     }
@@ -168,18 +176,20 @@ void each_option(Options& o, F f) {
 }  // namespace
 
 StateDict SGD::state_dict() const {
-  StateDict dict;
-  std::size_t index = 0;
-  for (std::size_t k = 0; k < groups_.size(); ++k) {
-    each_option(groups_[k], [&](const char* name, const auto& value) {
-      dict[fmt::format("groups.{}.{}", k, name)] = full({}, value, {.dtype = DType::float64});
-    });
-    for (const Tensor& b : groups_[k].momentum_buffers) {
-      if (b.defined()) dict[fmt::format("state.{}.momentum_buffer", index)] = b.clone();
-      ++index;
+  return detail::no_bad_alloc("SGD", [&] {
+    StateDict dict;
+    std::size_t index = 0;
+    for (std::size_t k = 0; k < groups_.size(); ++k) {
+      each_option(groups_[k], [&](const char* name, const auto& value) {
+        dict[fmt::format("groups.{}.{}", k, name)] = full({}, value, {.dtype = DType::float64});
+      });
+      for (const Tensor& b : groups_[k].momentum_buffers) {
+        if (b.defined()) dict[fmt::format("state.{}.momentum_buffer", index)] = b.clone();
+        ++index;
+      }
     }
-  }
-  return dict;
+    return dict;
+  });
 }
 
 void SGD::load_state_dict(const StateDict& values) {

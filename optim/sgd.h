@@ -1,3 +1,4 @@
+// Stochastic gradient descent: every parameter with a gradient moves, or none does.
 #pragma once
 
 #include <cairn/optim/optimizer.h>
@@ -14,10 +15,10 @@ struct SGDOptions {
 };
 
 /// Stochastic gradient descent. For each parameter p with gradient g:
-///   g = -g                            if maximize
+///   if maximize: g = -g
 ///   g = g + weight_decay * p
-///   b = momentum * b + (1 - dampening) * g    (b = g at the first step)
-///   g = g + momentum * b if nesterov, else b  if momentum is not 0
+///   if momentum: b = momentum * b + (1 - dampening) * g    (b = g at the first step)
+///                g = nesterov ? g + momentum * b : b
 ///   p = p - lr * g
 /// A parameter without a gradient is left alone, decay included.
 /// Source: Sutskever et al. 2013; agrees with torch.optim.SGD.

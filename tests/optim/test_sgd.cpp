@@ -194,6 +194,11 @@ TEST_CASE("sgd: what went bad after construction is caught at the step, before a
     optimizer.groups()[1].params.push_back(tensor({1}, {.requires_grad = true}));
     refuses("SGD: group 1: 2 parameters but 1 momentum_buffers; use add_group() for more");
   }
+  SUBCASE("a momentum buffer that cannot be written") {
+    optimizer.groups()[1].momentum = 0.9;
+    optimizer.groups()[1].momentum_buffers[0] = zeros({1}).expand({2});
+    refuses("SGD: [2] is expanded: one value stands for several elements; write to a clone()");
+  }
   SUBCASE("a momentum buffer of another shape") {
     optimizer.groups()[1].momentum_buffers[0] = zeros({3});
     refuses("SGD: group 1: momentum buffer 0 is [3] float32, the parameter [2] float32");
