@@ -28,7 +28,7 @@ struct BatchNormOptions {
   std::optional<double> momentum = 0.1;  ///< nullopt: the record is the average of all batches
   bool affine = true;
   bool track_running_stats = true;
-  bool check_finite = false;  ///< throw for a batch whose statistics are not finite
+  bool check_finite = false;  ///< throw for statistics that are not finite, or not as recorded
 };
 
 /// What the three layers share; each of them states only its ranks.
@@ -44,13 +44,16 @@ class CAIRN_API BatchNorm : public Module {
   std::string extra_repr() const override;
 
   StatsMode stats_mode() const;
-  /// track on a layer without a record gives it one, (0, 1, 0). frozen throws Error without one;
-  /// hold then changes nothing.
+  /// track on a layer without a record gives it one, (0, 1, 0). hold on a layer built untracked
+  /// takes it away again while nothing was recorded or assigned, and changes nothing without one.
+  /// frozen throws Error without one.
   void set_stats_mode(StatsMode mode);
   /// StatsMode track or hold, under PyTorch's name.
   void track_running_stats(bool track);
   /// Back to (0, 1, 0), frozen buffers too. Without a record there is nothing to do.
   void reset_running_stats();
+  /// Are there statistics for eval() to normalise by? Not in a layer built untracked, until
+  /// tracking is turned on.
   bool has_record() const;
 
   Parameter& weight;  ///< undefined without affine
@@ -64,7 +67,7 @@ class CAIRN_API BatchNorm : public Module {
     int64_t lowest, highest;
     const char* shapes;
   };
-  BatchNorm(const char* kind, const Ranks& ranks, int64_t channels,
+  BatchNorm(const char* kind, const Ranks& ranks, int64_t num_features,
             const BatchNormOptions& options);
 
  private:
@@ -73,12 +76,12 @@ class CAIRN_API BatchNorm : public Module {
 
   Statistics& statistics() const;
   Tensor by_batch(const Tensor& x);
-  void record(const detail::Moments& moments) noexcept;
-  void set_record(bool exists);
+  void move_record(const detail::Moments& moments) noexcept;
+  void bind_record(bool exists);
 
   const char* kind_;
   Ranks ranks_;
-  int64_t channels_;
+  int64_t num_features_;
   BatchNormOptions options_;
   std::shared_ptr<Statistics> statistics_;
 };
@@ -86,19 +89,19 @@ class CAIRN_API BatchNorm : public Module {
 /// For (N, C) or (N, C, L).
 class CAIRN_API BatchNorm1d : public BatchNorm {
  public:
-  explicit BatchNorm1d(int64_t channels, const BatchNormOptions& options = {});
+  explicit BatchNorm1d(int64_t num_features, const BatchNormOptions& options = {});
 };
 
 /// For (N, C, H, W).
 class CAIRN_API BatchNorm2d : public BatchNorm {
  public:
-  explicit BatchNorm2d(int64_t channels, const BatchNormOptions& options = {});
+  explicit BatchNorm2d(int64_t num_features, const BatchNormOptions& options = {});
 };
 
 /// For (N, C, D, H, W).
 class CAIRN_API BatchNorm3d : public BatchNorm {
  public:
-  explicit BatchNorm3d(int64_t channels, const BatchNormOptions& options = {});
+  explicit BatchNorm3d(int64_t num_features, const BatchNormOptions& options = {});
 };
 
 }  // namespace cairn::nn

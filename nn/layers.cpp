@@ -1,3 +1,4 @@
+// Layers without parameters, and Sequential, which calls its children in the order they came.
 #include <cairn/core/ops.h>
 #include <cairn/nn/layers.h>
 
@@ -20,6 +21,7 @@ Module& Sequential::operator[](int64_t i) const {
 }
 
 Tensor Sequential::forward(const Tensor& x) {
+  check_usable();
   Tensor y = x;
   for (Module* const module : modules_) y = (*module)(y);
   return y;

@@ -30,7 +30,8 @@ class CAIRN_API Flatten : public Module {
 /// Modules one after another, named 0, 1, ... unless given a name.
 /// Write it with braces, Sequential{Linear(4, 8), ReLU(), Linear(8, 1)}: they are evaluated in
 /// order, so that the layers draw their weights as PyTorch's do. In parentheses C++ leaves the
-/// order open.
+/// order open. Sequential{Sequential{...}} moves the one that it is given; to nest a single one,
+/// push_back() it.
 class CAIRN_API Sequential : public Module {
  public:
   Sequential() = default;
@@ -48,9 +49,12 @@ class CAIRN_API Sequential : public Module {
   template <class M>
   requires(!std::is_lvalue_reference_v<M> &&
            std::derived_from<M, Module>) M& push_back(const std::string& name, M&& module) {
-    M& slot = child(name, std::forward<M>(module));
-    modules_.push_back(&slot);
-    return slot;
+    return detail::no_bad_alloc("push_back", [&]() -> M& {
+      modules_.reserve(modules_.size() + 1);  // first: what is registered is also called
+      M& slot = child(name, std::forward<M>(module));
+      modules_.push_back(&slot);
+      return slot;
+    });
   }
 
   std::size_t size() const { return modules_.size(); }

@@ -1,3 +1,4 @@
+// How the losses print: with their reduction.
 #include <cairn/nn/loss.h>
 
 namespace cairn::nn {

@@ -1,3 +1,4 @@
+// Losses: modules that take a target besides the input, and hold no state.
 #pragma once
 
 #include <cairn/core/ops.h>
@@ -13,7 +14,7 @@ class CAIRN_API MSELoss : public Module {
   explicit MSELoss(const MSELossOptions& options = {}) : options_(options) {}
 
   Tensor operator()(const Tensor& x, const Tensor& target) const {
-    return mse_loss(x, target, options_);
+    return call([&] { return mse_loss(x, target, options_); });
   }
   std::string extra_repr() const override;
 

@@ -1,3 +1,5 @@
+// The registry behind every module. What changes several slots collects them first, so that the
+// changes themselves cannot fail.
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops/internal.h>
 #include <cairn/nn/module.h>
@@ -7,6 +9,7 @@
 #include <cxxabi.h>
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -40,6 +43,8 @@ Module::State& Module::state() const {
   return *state_;
 }
 
+const std::string& Module::slot() const { return state().slot; }
+
 // ---- calling ----
 
 namespace {
@@ -56,8 +61,8 @@ struct Inside {
 }  // namespace
 
 Tensor Module::operator()(const Tensor& x) {
-  State& s = state();
-  try {
+  return call([&] {
+    State& s = state();
     const bool outermost = depth == 0;
     Tensor y = [&] {
       const Inside inside;
@@ -65,16 +70,15 @@ Tensor Module::operator()(const Tensor& x) {
     }();
     if (outermost && is_grad_enabled() && !s.checked.load(std::memory_order_relaxed) &&
         y.defined() && y.requires_grad()) {
-      check_registered(y, x);
-      s.checked = true;
+      try {
+        check_registered(y, x);
+        s.checked = true;
+      } catch (const std::bad_alloc&) {
+        // The forward has happened. The next call checks.
+      }
     }
     return y;
-  } catch (Error& error) {
-    if (!s.slot.empty()) error.enter(s.slot);
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw Error::out_of_memory("forward");
-  }
+  });
 }
 
 Tensor Module::forward(const Tensor&) {
@@ -95,44 +99,64 @@ void Module::check_registered(const Tensor& y, const Tensor& x) const {
 
 // ---- registering ----
 
-Parameter& Module::parameter(const std::string& name, Tensor value) {
-  state().check_name("parameter", name);
-  auto slot = std::make_unique<Parameter>(std::move(value));
-  if (slot->defined()) slot->impl().slot->name = name;
-  return *state().parameters.emplace_back(name, std::move(slot)).second;
-}
-
-Buffer& Module::buffer(const std::string& name, Tensor value, Buffer::Check check) {
-  state().check_name("buffer", name);
-  auto slot = std::make_unique<Buffer>(name, std::move(value), check);
-  return *state().buffers.emplace_back(name, std::move(slot)).second;
-}
-
-void Module::add_child(const std::string& name, std::shared_ptr<Module> module) {
-  state().check_name("child", name);
-  // The graph's messages name a parameter by its path.
-  for (auto& [path, p] : module->named_parameters()) p.impl().slot->name = name + "." + path;
-  module->state().slot = name;
-  state().children.emplace_back(name, std::move(module));
-}
-
-void Module::share(const std::string& name, Module& module) {
-  state().check_name("child", name);
-  std::shared_ptr<Module> owner = module.weak_from_this().lock();
-  check(owner != nullptr,
-        "child: '{}' is a module that is registered nowhere; move it in: child(\"{}\", "
-        "std::move(module))",
-        name, name);
-  state().children.emplace_back(name, std::move(owner));
-}
-
-// ---- looking through ----
-
 namespace {
 std::string join(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
 }  // namespace
+
+Parameter& Module::parameter(const std::string& name, Tensor value) {
+  return detail::no_bad_alloc("parameter", [&]() -> Parameter& {
+    state().check_name("parameter", name);
+    auto slot = std::make_unique<Parameter>(std::move(value));
+    if (slot->defined()) slot->impl().slot->name = name;
+    state().checked = false;
+    return *state().parameters.emplace_back(name, std::move(slot)).second;
+  });
+}
+
+Buffer& Module::buffer(const std::string& name, Tensor value, Buffer::Check check) {
+  return detail::no_bad_alloc("buffer", [&]() -> Buffer& {
+    state().check_name("buffer", name);
+    auto slot = std::make_unique<Buffer>(name, std::move(value), check);
+    return *state().buffers.emplace_back(name, std::move(slot)).second;
+  });
+}
+
+void Module::add_child(const std::string& name, std::shared_ptr<Module> module) {
+  detail::no_bad_alloc("child", [&] {
+    state().check_name("child", name);
+    // Messages name a parameter and a buffer by its path.
+    for (auto& [path, m] : module->named_modules()) {
+      const std::string prefix = path.empty() ? name : join(name, path);
+      for (auto& [own, p] : m.state().parameters) {
+        if (p->defined()) p->impl().slot->name = join(prefix, own);
+      }
+      for (auto& [own, b] : m.state().buffers) b->name_ = join(prefix, own);
+    }
+    module->state().slot = name;
+    state().checked = false;
+    state().children.emplace_back(name, std::move(module));
+  });
+}
+
+void Module::share(const std::string& name, Module& module) {
+  detail::no_bad_alloc("child", [&] {
+    state().check_name("child", name);
+    std::shared_ptr<Module> owner = module.weak_from_this().lock();
+    check(owner != nullptr,
+          "child: '{}' is a module that is registered nowhere; move it in: child(\"{}\", "
+          "std::move(module))",
+          name, name);
+    for (const auto& [path, m] : module.named_modules()) {
+      check(&m != this, "child: '{}' is a module that holds this one", name);
+    }
+    state().checked = false;
+    state().children.emplace_back(name, std::move(owner));
+  });
+}
+
+// ---- looking through ----
 
 // visit(path, module) for this module and all below it, parents first; shared ones at each name.
 template <class F>
@@ -180,35 +204,39 @@ std::vector<std::pair<std::string, Buffer&>> Module::named_buffers() const {
 }
 
 std::vector<Tensor> Module::parameters() const {
-  std::vector<Tensor> tensors;
-  for (const auto& [name, p] : named_parameters()) tensors.push_back(p);
-  return tensors;
+  return detail::no_bad_alloc("parameters", [&] {
+    std::vector<Tensor> tensors;
+    for (const auto& [name, p] : named_parameters()) tensors.push_back(p);
+    return tensors;
+  });
 }
 
 // ---- state ----
 
 StateDict Module::state_dict() const {
-  StateDict dict;
-  walk("", [&](const std::string& path, Module& module) {
-    for (const auto& [name, p] : module.state().parameters) {
-      if (p->defined()) dict[join(path, name)] = p->detach();
-    }
-    for (const auto& [name, b] : module.state().buffers) {
-      if (b->listed()) dict[join(path, name)] = b->tensor().detach();
-    }
+  return detail::no_bad_alloc("state_dict", [&] {
+    StateDict dict;
+    walk("", [&](const std::string& path, Module& module) {
+      for (const auto& [name, p] : module.state().parameters) {
+        if (p->defined()) dict[join(path, name)] = p->detach();
+      }
+      for (const auto& [name, b] : module.state().buffers) {
+        if (b->listed()) dict[join(path, name)] = b->detach();
+      }
+    });
+    return dict;
   });
-  return dict;
 }
 
 LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& options) {
   return detail::no_bad_alloc("load_state_dict", [&] {
     LoadReport report;
     std::string problems;
-    std::unordered_set<std::string> used;
+    std::unordered_set<std::string> used, unlisted;
     std::vector<std::pair<Tensor, Tensor>> parameters;  // slot, new values
     std::vector<std::pair<Buffer*, Tensor>> buffers;
 
-    // The values for a slot, in its dtype; undefined where there are none.
+    // The values for a slot; undefined where there are none of its shape.
     const auto find = [&](const std::string& path, const Tensor& slot) -> Tensor {
       used.insert(path);
       if (!values.contains(path)) {
@@ -222,21 +250,24 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
                         v.defined() ? to_string(v.shape()) : "an undefined tensor", slot.shape());
         return {};
       }
-      return v.detach().to(slot.dtype());
+      return v;
     };
     walk("", [&](const std::string& path, Module& module) {
       for (const auto& [name, p] : module.state().parameters) {
         if (!p->defined()) continue;
-        if (Tensor v = find(join(path, name), *p); v.defined()) parameters.emplace_back(*p, v);
+        const Tensor v = find(join(path, name), *p);
+        if (v.defined()) parameters.emplace_back(*p, v.detach().to(p->dtype()));
       }
       for (const auto& [name, b] : module.state().buffers) {
-        if (!b->listed()) continue;
         const std::string full = join(path, name);
-        Tensor v = find(full, *b);
+        if (!b->listed()) {
+          unlisted.insert(full);
+          continue;
+        }
+        const Tensor v = find(full, *b);
         if (!v.defined()) continue;
         try {
-          b->check_values(full.c_str(), v);
-          buffers.emplace_back(b.get(), v);
+          buffers.emplace_back(b.get(), b->accepted(full.c_str(), v));
         } catch (const Error& error) {
           problems += fmt::format("\n  {}", error.what());
         }
@@ -248,7 +279,10 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
     if (options.strict) {
       for (const std::string& name : report.missing) problems += "\n  " + name + ": missing";
       for (const std::string& name : report.unexpected) {
-        problems += "\n  " + name + ": the model has no such entry";
+        problems += "\n  " + name;
+        problems += unlisted.contains(name)
+                        ? ": the layer keeps no record; turn it on with track_running_stats(true)"
+                        : ": the model has no such entry";
       }
     }
     check(problems.empty(), "load_state_dict: nothing was loaded, because{}", problems);
@@ -272,17 +306,23 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
 void copy_state(const Module& from, Module& to) { to.load_state_dict(from.state_dict()); }
 
 void Module::train(bool training) {
-  walk("", [training](const std::string&, Module& module) { module.state().training = training; });
+  detail::no_bad_alloc("train", [&] {
+    for (auto& [path, module] : named_modules()) module.state().training = training;
+  });
 }
 
 bool Module::is_training() const { return state().training; }
 
 void Module::zero_grad() {
-  for (auto& [name, p] : named_parameters()) p.zero_grad();
+  detail::no_bad_alloc("zero_grad", [&] {
+    for (auto& [name, p] : named_parameters()) p.zero_grad();
+  });
 }
 
 void Module::requires_grad_(bool requires_grad) {
-  for (auto& [name, p] : named_parameters()) p.requires_grad_(requires_grad);
+  detail::no_bad_alloc("requires_grad_", [&] {
+    for (auto& [name, p] : named_parameters()) p.requires_grad_(requires_grad);
+  });
 }
 
 void Module::to(DType dtype) {
@@ -328,8 +368,8 @@ std::string Module::kind() const {
 namespace {
 
 std::string print(const Module& module, const std::string& indent) {
+  const auto children = module.named_children();  // first: throws if the module was moved from
   std::string text = module.kind() + "(" + module.extra_repr();
-  const auto children = module.named_children();
   for (const auto& [name, child] : children) {
     text += "\n" + indent + "  (" + name + "): " + print(child, indent + "  ");
   }

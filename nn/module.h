@@ -38,7 +38,8 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   virtual ~Module();
 
   /// Calls forward(). An Error that passes is given this module's name. The first outermost call
-  /// that builds a graph checks that every trainable tensor it used is registered.
+  /// that builds a graph checks that every trainable tensor it used is registered. That is known
+  /// after the forward only: the batch norms inside have recorded the batch when it throws.
   Tensor operator()(const Tensor& x);
   /// What the module computes. Those that take other arguments have an operator() of their own.
   virtual Tensor forward(const Tensor& x);
@@ -77,6 +78,23 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   virtual std::string extra_repr() const { return ""; }
 
  protected:
+  /// Runs f as a call of this module, for an operator() with arguments of its own: throws if the
+  /// module was moved from, and gives an Error that passes this module's name.
+  template <class F>
+  auto call(F f) const -> decltype(f()) {
+    const std::string& name = slot();
+    try {
+      return f();
+    } catch (Error& error) {
+      if (!name.empty()) error.enter(name);
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw Error::out_of_memory("forward");
+    }
+  }
+  /// Throws Error if this module was moved from.
+  void check_usable() const { slot(); }
+
   // Names must be unique here, not empty and without a dot: Error otherwise.
 
   /// An undefined value makes an absent parameter: not listed, not trained.
@@ -87,15 +105,19 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   template <class M>
   requires(!std::is_lvalue_reference_v<M> &&
            std::derived_from<M, Module>) M& child(const std::string& name, M&& module) {
-    return add(name, std::make_shared<M>(std::forward<M>(module)));
+    return add(name, detail::no_bad_alloc(
+                         "child", [&] { return std::make_shared<M>(std::forward<M>(module)); }));
   }
   /// Makes one in place, for a class that cannot move: child<Net>("net", args...).
   template <class M, class... Args>
   requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(const std::string& name,
                                                                           Args&&... args) {
-    return add(name, std::make_shared<M>(std::forward<Args>(args)...));
+    return add(name, detail::no_bad_alloc("child", [&] {
+                 return std::make_shared<M>(std::forward<Args>(args)...);
+               }));
   }
-  /// Shares a module that is registered elsewhere, under another name.
+  /// Shares a module that is registered elsewhere, under another name. Throws Error for one that
+  /// holds this module.
   template <std::derived_from<Module> M>
   M& child(const std::string& name, M& shared) {
     share(name, shared);
@@ -114,6 +136,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   void add_child(const std::string& name, std::shared_ptr<Module> module);
   void share(const std::string& name, Module& module);
   State& state() const;
+  const std::string& slot() const;
   void check_registered(const Tensor& y, const Tensor& x) const;
   template <class F>
   void walk(const std::string& prefix, F visit) const;

@@ -1,29 +1,41 @@
+// A buffer's values are written in one place, assign(), after they were accepted.
 #include <cairn/core/ops/internal.h>
 #include <cairn/nn/parameter.h>
 
+#include <cmath>
+
 namespace cairn {
+
+double detail::without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
 
 Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
   if (!defined()) return;
   check(is_leaf(), "parameter: {} was computed by an op in a graph; use detach()", shape());
+  check(!view_of().storage->guarded,
+        "parameter: a buffer {} is never trained by gradient; take a clone()", shape());
+  check(!detail::overlaps_itself(view_of()),
+        "parameter: {} is expanded: one value stands for several elements; take a clone()",
+        shape());
   requires_grad_(true);
 }
 
 Buffer::Buffer(std::string name, Tensor value, Check check)
-    : name_(std::move(name)), value_(detail::owned(value.detach())), check_(check) {
+    : name_(std::move(name)), value_(value.detach().clone()), check_(check) {
   value_.view_of().storage->guarded = true;
 }
 
-void Buffer::check_values(const char* name, const Tensor& values) const {
+Tensor Buffer::accepted(const char* name, const Tensor& values) const {
+  check(values.defined(), "{}: an undefined tensor for a buffer {}", name, shape());
   check(values.shape() == shape(), "{}: values {} for a buffer {}", name, values.shape(), shape());
-  if (check_ != nullptr) check_(name, values);
+  const Tensor converted = values.detach().to(dtype());
+  if (check_ != nullptr) check_(name, converted);
+  return converted;
 }
 
 Buffer& Buffer::copy_(const Tensor& values) {
   check(listed_, "{}: the layer keeps no record; turn it on with track_running_stats(true) first",
         name_);
-  check_values(name_.c_str(), values);
-  assign(values.detach().to(dtype()).clone());
+  detail::no_bad_alloc("copy_", [&] { assign(accepted(name_.c_str(), values).clone()); });
   return *this;
 }
 

@@ -7,17 +7,25 @@
 
 namespace cairn {
 
+namespace detail {
+/// v for a message: a NaN prints with its sign, which means nothing.
+double without_sign(double v);
+}  // namespace detail
+
 namespace nn {
+class BatchNorm;
 class Module;
-}
+}  // namespace nn
 
 /// A tensor that requires a gradient and is registered with a module. Usable wherever a Tensor is.
-/// It keeps its identity: write values with copy_() under NoGrad, it cannot be assigned.
+/// It keeps its identity: write values with copy_() under NoGrad. Assigning is deleted here; done
+/// through a Tensor&, it would put another tensor into the slot, which no optimizer knows.
 class CAIRN_API Parameter : public Tensor {
  public:
   Parameter() = default;
   /// Takes a tensor over and makes it require a gradient. An undefined one stays undefined: the
-  /// parameter is absent, as a bias that was not asked for.
+  /// parameter is absent, as a bias that was not asked for. Throws Error for what an op computed,
+  /// a buffer, or an expanded tensor.
   explicit Parameter(Tensor value);
   Parameter(const Parameter&) = default;
   Parameter& operator=(const Parameter&) = delete;
@@ -44,6 +52,8 @@ class CAIRN_API Buffer {
   int64_t dim() const { return value_.dim(); }
   int64_t numel() const { return value_.numel(); }
   DType dtype() const { return value_.dtype(); }
+  Strides strides() const { return value_.strides(); }
+  bool is_contiguous() const { return value_.is_contiguous(); }
   Tensor operator[](int64_t i) const { return value_[i]; }
   template <Arithmetic T>
   T item() const {
@@ -62,6 +72,7 @@ class CAIRN_API Buffer {
     return value_.data<T>();
   }
   Tensor clone() const { return value_.clone(); }
+  Tensor detach() const { return value_.detach(); }
   Tensor to(DType dtype) const { return value_.to(dtype); }
   bool requires_grad() const { return false; }
 
@@ -76,20 +87,23 @@ class CAIRN_API Buffer {
   /// throws: a buffer is never trained by gradient.
   Buffer& requires_grad_(bool requires_grad);
 
-  // ---- for modules and loading ----
-  /// Throws Error unless copy_() would take the values; `name` is for the message.
-  void check_values(const char* name, const Tensor& values) const;
+  // ---- for modules ----
   /// Is it part of the module's state now? A layer without a record has buffers that only answer.
   bool listed() const { return listed_; }
-  void set_listed(bool listed) { listed_ = listed; }
   /// Was it ever given values by copy_() or by loading?
   bool assigned() const { return assigned_; }
-  /// The last step of copy_() and of loading, which cannot fail: the values are checked and of the
-  /// buffer's dtype.
-  void assign(const Tensor& values) noexcept;
 
  private:
-  std::string name_;
+  friend class nn::BatchNorm;
+  friend class nn::Module;
+
+  /// The values in the buffer's dtype. Throws Error unless it takes them; `name` is for the
+  /// message.
+  Tensor accepted(const char* name, const Tensor& values) const;
+  /// The last step of copy_() and of loading, which cannot fail. The values were accepted.
+  void assign(const Tensor& values) noexcept;
+
+  std::string name_;  // its path, once its module is registered
   Tensor value_;
   Check check_;
   bool frozen_ = false, listed_ = true, assigned_ = false;

@@ -163,7 +163,13 @@ TEST_CASE("batch_norm: built untracked, the batch normalises in train() and in e
   }
   CHECK_ERROR(bn(tensor({{1, 2}})),
               "BatchNorm1d: without a record the batch normalises, in eval() too, and needs more "
-              "than 1 value per channel, got input [1, 2]");
+              "than 1 value per channel, got input [1, 2]; use a larger batch, or "
+              "track_running_stats(true) and eval()");
+  bn.train();
+  CHECK_ERROR(bn(tensor({{1, 2}})),
+              "BatchNorm1d: without a record the batch normalises, in eval() too, and needs more "
+              "than 1 value per channel, got input [1, 2]; use a larger batch, or "
+              "track_running_stats(true) and eval()");
 }
 
 TEST_CASE("batch_norm: built untracked, state_dict() holds weight and bias only") {
@@ -172,9 +178,12 @@ TEST_CASE("batch_norm: built untracked, state_dict() holds weight and bias only"
   CHECK(bn.named_buffers().empty());
   CHECK_ERROR(bn.load_state_dict(BatchNorm1d(2).state_dict()),
               "load_state_dict: nothing was loaded, because\n"
-              "  running_mean: the model has no such entry\n"
-              "  running_var: the model has no such entry\n"
-              "  num_batches_tracked: the model has no such entry");
+              "  running_mean: the layer keeps no record; turn it on with "
+              "track_running_stats(true)\n"
+              "  running_var: the layer keeps no record; turn it on with "
+              "track_running_stats(true)\n"
+              "  num_batches_tracked: the layer keeps no record; turn it on with "
+              "track_running_stats(true)");
 }
 
 TEST_CASE("batch_norm: built untracked, turning tracking on binds a record and starts recording") {
@@ -448,6 +457,16 @@ TEST_CASE("batch_norm: a batch that is not finite is recorded, or refused with c
   CHECK(record_of(bn).count == 1);
 }
 
+TEST_CASE("batch_norm: check_finite refuses what the record's dtype does not hold") {
+  BatchNorm1d bn(1, {.check_finite = true});
+  CHECK_ERROR(bn(tensor({{-1e30}, {1e30}})),
+              "BatchNorm1d: the batch has mean 0 and variance 1.0000000300949327e+60 at channel 0, "
+              "too large for a record of float32; scale its input down, or use .to(float64)");
+  CHECK(record_of(bn) == Record{{0}, {1}, 0});
+  bn.track_running_stats(false);
+  CHECK(equal(bn(tensor({{-1e30}, {1e30}})), tensor({{-1}, {1}})));  // nothing is recorded
+}
+
 // ---- checks ----
 
 TEST_CASE("batch_norm: options out of range are refused at construction") {
@@ -475,6 +494,8 @@ TEST_CASE("batch_norm: a record that is none is refused, naming the channel, and
               "running_var: nan at channel 0 is no variance");
   CHECK_ERROR(bn.num_batches_tracked.copy_(tensor(-1, i64)),
               "num_batches_tracked: -1 is no number of batches");
+  CHECK_ERROR(bn.num_batches_tracked.copy_(tensor(std::numeric_limits<int64_t>::max(), i64)),
+              "num_batches_tracked: 9223372036854775807 is no number of batches");
   CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "running_mean: values [3] for a buffer [2]");
   StateDict state;
   for (const auto& [name, value] : BatchNorm1d(2).state_dict()) state[name] = value.clone();

@@ -39,6 +39,9 @@ TEST_CASE("buffer: it reads as a tensor") {
   CHECK(m.b.size(0) == 3);
   CHECK(m.b.dim() == 1);
   CHECK(m.b.numel() == 3);
+  CHECK(m.b.strides() == Strides{1});
+  CHECK(m.b.is_contiguous());
+  CHECK(m.b.detach().data<float>() == m.b.data<float>());
   CHECK(m.b.dtype() == DType::float32);
   CHECK(m.b[2].item<double>() == 3);
   CHECK(m.b.at<int>({1}) == 2);
@@ -127,7 +130,7 @@ TEST_CASE("buffer: copy_() takes no other shape, not even one that broadcasts") 
   Holder m;
   CHECK_ERROR(m.b.copy_(zeros({4})), "b: values [4] for a buffer [3]");
   CHECK_ERROR(m.b.copy_(zeros({})), "b: values [] for a buffer [3]");
-  CHECK_ERROR(m.b.copy_(Tensor()), "tensor: it is undefined (default-constructed or moved from)");
+  CHECK_ERROR(m.b.copy_(Tensor()), "b: an undefined tensor for a buffer [3]");
   CHECK(equal(m.b, tensor({1, 2, 3})));
 }
 

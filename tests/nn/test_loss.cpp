@@ -53,6 +53,19 @@ TEST_CASE("mse loss: shapes that differ are an error, unless broadcasting is ask
       "equal or 1");
 }
 
+TEST_CASE("mse loss: an error names the path, and a moved-from loss throws") {
+  struct Net : Module {
+    MSELoss& loss = child("loss", MSELoss());
+  };
+  Net m;
+  CHECK_ERROR(m.loss(zeros({2}), zeros({3})),
+              "mse_loss 'loss': input [2] and target [3] differ; reshape one, or set broadcast = "
+              "true");
+  MSELoss from;
+  const MSELoss to(std::move(from));
+  CHECK_ERROR(from(zeros({2}), zeros({2})), "module: it was moved from");
+}
+
 TEST_CASE("mse loss: of no values the mean is NaN and the sum 0") {
   const Tensor none = zeros({0, 3}, {.requires_grad = true});
   CHECK(std::isnan(MSELoss()(none, none).item<float>()));

@@ -67,7 +67,9 @@ TEST_CASE("module: what cannot be trained is no parameter") {
               "parameter: [2] was computed by an op in a graph; use detach()");
   const Tensor mean = m.buffer("mean", zeros({2}));
   CHECK_ERROR(m.parameter("p", mean),
-              "requires_grad_: a buffer [2] is never trained by gradient; make it a Parameter");
+              "parameter: a buffer [2] is never trained by gradient; take a clone()");
+  CHECK_ERROR(m.parameter("p", zeros({1}).expand({3})),
+              "parameter: [3] is expanded: one value stands for several elements; take a clone()");
   CHECK(m.parameters().empty());
 }
 
@@ -90,6 +92,32 @@ TEST_CASE("module: only what is registered can be shared") {
   CHECK_ERROR(m.child("fc", loose),
               "child: 'fc' is a module that is registered nowhere; move it in: child(\"fc\", "
               "std::move(module))");
+}
+
+TEST_CASE("module: a module that holds the sharer cannot be shared") {
+  Named m;
+  Named& inner = m.child("inner", Named());
+  Named& leaf = inner.child("leaf", Named());
+  CHECK_ERROR(leaf.child("up", inner), "child: 'up' is a module that holds this one");
+  CHECK_ERROR(inner.child("self", inner), "child: 'self' is a module that holds this one");
+  CHECK(m.named_modules().size() == 3);
+}
+
+TEST_CASE("module: a moved-from module throws when it is printed or its forward is called") {
+  Linear fc(2, 2);
+  Sequential net{ReLU(), ReLU()};
+  const Linear fc_now(std::move(fc));
+  const Sequential net_now(std::move(net));
+  CHECK_ERROR(to_string(fc), "module: it was moved from");
+  CHECK_ERROR(fc.forward(zeros({1, 2})), "module: it was moved from");
+  CHECK_ERROR(net.forward(zeros({1, 2})), "module: it was moved from");
+}
+
+TEST_CASE("module: a buffer's messages name its path, an unlisted one's too") {
+  Sequential m{ReLU(), Sequential{ReLU(), BatchNorm1d(2, {.track_running_stats = false})}};
+  auto& bn = dynamic_cast<BatchNorm1d&>(dynamic_cast<Sequential&>(m[1])[1]);
+  bn.track_running_stats(true);
+  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "1.1.running_mean: values [3] for a buffer [2]");
 }
 
 TEST_CASE("module: forward() may be missing, and calling it then says so") {
