@@ -9,6 +9,7 @@ namespace cairn::nn::init {
 CAIRN_API Tensor uniform(const Shape& shape, double bound);
 
 /// Weights (out, in): U(±1/√in), as kaiming_uniform with a = √5. Source: He et al. 2015.
+/// Throws Error for another rank.
 CAIRN_API Tensor kaiming_uniform(const Shape& shape);
 
 }  // namespace cairn::nn::init

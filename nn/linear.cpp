@@ -1,3 +1,4 @@
+// The affine layer: its weight is drawn first, then its bias.
 #include <cairn/core/ops.h>
 #include <cairn/nn/init.h>
 #include <cairn/nn/linear.h>
@@ -17,7 +18,8 @@ Tensor initial_weight(int64_t in, int64_t out) {
 }
 
 Tensor initial_bias(int64_t in, int64_t out) {
-  return in == 0 ? zeros({out}) : init::uniform({out}, 1 / std::sqrt(static_cast<double>(in)));
+  // PyTorch draws for in = 0 too, within 0: the layers that follow depend on it.
+  return init::uniform({out}, in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in)));
 }
 
 }  // namespace
@@ -26,7 +28,10 @@ Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
     : weight(parameter("weight", initial_weight(in, out))),
       bias(parameter("bias", options.bias ? initial_bias(in, out) : Tensor())) {}
 
-Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+Tensor Linear::forward(const Tensor& x) {
+  check_usable();
+  return linear(x, weight, bias);
+}
 
 std::string Linear::extra_repr() const {
   return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),

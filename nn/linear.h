@@ -1,3 +1,4 @@
+// The affine layer, with PyTorch's weights for the same seed.
 #pragma once
 
 #include <cairn/nn/module.h>

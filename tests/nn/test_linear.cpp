@@ -4,6 +4,7 @@
 
 #include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
+#include <cairn/nn/init.h>
 #include <cairn/nn/layers.h>
 #include <cairn/nn/linear.h>
 
@@ -32,6 +33,16 @@ TEST_CASE("linear: without a bias none is drawn") {
   CHECK_FALSE(layer.bias.defined());
   CHECK(equal(layer.weight, golden("linear", "without_bias/weight")));
   CHECK(equal(next.weight, golden("linear", "without_bias/next")));
+}
+
+TEST_CASE("linear: in = 0 draws a bias too, as PyTorch does, so the next layer's weights agree") {
+  manual_seed(0);
+  const Linear none(0, 3), next(2, 2);
+  CHECK(equal(none.bias, zeros({3})));
+  // torch.manual_seed(0); nn.Linear(0, 3); nn.Linear(2, 2).weight
+  CHECK(equal(next.weight, tensor({{-0.5203874707221985, -0.27234524488449097},
+                                   {0.1896158903837204, -0.014010033570230007}})));
+  CHECK_ERROR(init::kaiming_uniform({3}), "kaiming_uniform: a weight is (out, in), got [3]");
 }
 
 TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTorch's names") {
