@@ -3,7 +3,8 @@
 #include <doctest/doctest.h>
 
 // What the address and thread sanitizers ask for, where they are linked: memory that cannot be had
-// is an Error to be tested, and no reason to stop. NOLINTBEGIN(bugprone-reserved-identifier)
+// is an Error to be tested, and no reason to stop.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" const char* __asan_default_options();
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
