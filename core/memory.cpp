@@ -105,7 +105,7 @@ struct ThreadLists : Lists {
 };
 thread_local ThreadLists thread_lists;
 
-bool is_local(SizeClass c) { return c.bytes <= small_limit && !thread_lists_gone; }
+[[maybe_unused]] bool is_local(SizeClass c) { return c.bytes <= small_limit && !thread_lists_gone; }
 
 }  // namespace
 

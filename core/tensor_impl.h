@@ -35,9 +35,9 @@ struct TensorImpl : Counted {
   explicit TensorImpl(View v);
   ~TensorImpl();
   static Ref<TensorImpl> create(View view);
-  static void destroy(TensorImpl* impl) noexcept;
+  CAIRN_API static void destroy(TensorImpl* impl) noexcept;
 
-  bool requires_grad() const;
+  CAIRN_API bool requires_grad() const;
   /// Has an in-place op in a graph changed the values since this tensor learnt where they come
   /// from?
   bool is_stale() const { return epoch != view.storage->epoch && (node || is_view); }

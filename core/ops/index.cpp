@@ -99,15 +99,19 @@ Tensor cat(const std::vector<Tensor>& parts, int64_t d) {
     detail::write_values(place, part.view_of());
     begin += part.size(d);
   }
-  std::vector<const Tensor*> inputs;
-  for (const Tensor& part : parts) inputs.push_back(&part);
-  std::vector<int64_t> sizes;
-  for (const Tensor& part : parts) sizes.push_back(part.size(d));
-  return record_joint("cat", y, inputs, [d, sizes](const Tensor& dy, Gradients& dx) {
-    int64_t from = 0;
-    for (std::size_t i = 0; i < sizes.size(); from += sizes[i++]) {
-      if (dx.wanted(i)) dx[i] = dy.slice(d, from, from + sizes[i]);
+  return detail::no_bad_alloc("cat", [&] {
+    std::vector<const Tensor*> inputs(parts.size());
+    std::vector<int64_t> sizes(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      inputs[i] = &parts[i];
+      sizes[i] = parts[i].size(d);
     }
+    return record_joint("cat", y, inputs, [d, sizes](const Tensor& dy, Gradients& dx) {
+      int64_t from = 0;
+      for (std::size_t i = 0; i < sizes.size(); from += sizes[i++]) {
+        if (dx.wanted(i)) dx[i] = dy.slice(d, from, from + sizes[i]);
+      }
+    });
   });
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("api: writing in place, on temporaries too") {
   CHECK(is(x.fill_(1).add_(x).sub_(1).mul_(x).div_(2).clamp_(0, 0.25), {0.25, 0.25, 0.25, 0.25}));
   x.zero_();
   x += 3, x -= 1, x *= 2, x /= 4;
-  x += ones({4}), x -= x, x *= x;
+  x += ones({4}), x -= x.clone(), x *= x;
   CHECK(is(x, {0, 0, 0, 0}));
 }
 
