@@ -7,8 +7,8 @@ if(doctest_FOUND)
   cairn_program(cairn_tests ${test_sources})
   target_include_directories(cairn_tests PRIVATE tests)
   target_link_libraries(cairn_tests PRIVATE doctest::doctest)
-  target_compile_definitions(cairn_tests PRIVATE
-    CAIRN_DATA_DIR="${PROJECT_SOURCE_DIR}/data" CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
+  set_source_files_properties(tests/support/golden.cpp PROPERTIES
+    COMPILE_DEFINITIONS CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   add_test(NAME unit COMMAND cairn_tests)
 else()
   message(STATUS "doctest not found (Debian: doctest-dev): no unit tests")
