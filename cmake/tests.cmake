@@ -19,6 +19,7 @@ if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
 endif()
 
 add_test(NAME includes COMMAND ${PROJECT_SOURCE_DIR}/tests/includes.sh)
+add_test(NAME every_op COMMAND ${PROJECT_SOURCE_DIR}/tests/every_op.sh)
 
 set(consumer_source ${PROJECT_SOURCE_DIR}/tests/consumer)
 set(consumer_build ${PROJECT_BINARY_DIR}/consumer)

@@ -3,33 +3,11 @@
 // inputs, empty ones included, and its refusal of undefined tensors.
 #pragma once
 
-#include <cairn/core/ops.h>
+#include "core/ops/operand.h"
 
 #include <functional>
-#include <vector>
 
 namespace cairn::test {
-
-/// One input: where its values lie, and its shape. Values differ from each other and from those
-/// of the next operand by a tenth of (high - low) / count at least, so that no two tie.
-struct Operand {
-  double low = -2.1, high = 1.9;
-  Shape shape = {3, 4};
-  Shape empty = {0, 4};  ///< the shape for the test of empty inputs
-  bool broadcasts = true;
-  DType dtype = DType::float64;
-
-  /// The same values in a shape of one's own, which must be kept.
-  Operand of(const Shape& its_shape, const Shape& its_empty) const {
-    return {low, high, its_shape, its_empty, false, dtype};
-  }
-};
-
-/// Away from 0 and from whole numbers, where some functions have kinks.
-inline const Operand reals;
-inline const Operand positive{.low = 0.4, .high = 2.4};
-/// int64: 0, 1, ... n - 1 and again from 0.
-inline Operand integers_below(double n) { return {.low = 0, .high = n, .dtype = DType::int64}; }
 
 struct Op {
   const char* name;
@@ -179,6 +157,7 @@ inline const std::vector<Op>& table() {
       {"sub_ 2, div_ 3", {matrix}, [](Inputs x) { return x[0].clone().sub_(2).div_(3); }},
       {"clamp_", {matrix}, [](Inputs x) { return x[0].clone().clamp_(-1, 0.5); }},
       {"copy_", {matrix, row}, [](Inputs x) { return x[0].clone().mul_(2).copy_(x[1]); }},
+      {"fill_", {matrix}, [](Inputs x) { return x[0].clone().fill_(3) * x[0]; }},
       {"zero_", {matrix}, [](Inputs x) { return x[0].clone().zero_() + x[0]; }},
   };
   return ops;
