@@ -106,11 +106,13 @@ struct Deviations {
 Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
   detail::check_floating("var", x);
   const Reduced to("var", x, dims, options.keepdim);
-  const double divisor = std::max(0.0, static_cast<double>(to.count - options.correction));
+  const auto divisor = static_cast<double>(to.count - options.correction);
   Tensor y = new_tensor("var", to.result, x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
     fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), Deviations(),
-                 [divisor](const Deviations& d) { return static_cast<T>(d.squares / divisor); });
+                 [divisor](const Deviations& d) {  // no negative variance
+                   return static_cast<T>(d.squares / std::max(0.0, divisor));
+                 });
   });
   return record(
       "var", y,
