@@ -169,7 +169,9 @@ Tensor pow(const Tensor& x, const Tensor& p) {
         return formula(
             "pow",
             [](auto g, auto a, auto b, auto c) {
-              return where(a == 0, where(b >= 0, 0, g * c * log(a)), g * c * log(a));
+              // 0ᵖ is flat for p >= 0, where log 0 would spoil this order or the next.
+              const auto base = where(a == 0, where(b >= 0, 1, a), a);
+              return where(a == 0, where(b >= 0, 0, g), g) * c * log(base);
             },
             dy, x(), p(), y());
       }));
@@ -328,14 +330,13 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
         return raised > hi ? hi : raised;
       },
       x, a, b);
-  return record("clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
-                  return formula(
-                      "clamp",
-                      [](auto g, auto v, auto lo, auto hi) {
-                        return where(v > lo, where(v < hi, g, 0), 0);
-                      },
-                      dy, x(), a, b);
-                }));
+  return record(
+      "clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
+        return formula(
+            "clamp",
+            [](auto g, auto v, auto lo, auto hi) { return where(v > lo, where(v < hi, g, 0), 0); },
+            dy, x(), a, b);
+      }));
 }
 
 // ---- comparison and choice ----
