@@ -1,4 +1,5 @@
-"""What the scripts in this folder share: the file format that tests/support/golden.h reads.
+"""What the scripts in this folder share: PyTorch 2.15, and the file format that
+tests/support/golden.h reads.
 
 One tensor a line: name, dtype, shape, values in row-major order, with as many digits as bring the
 same bits back.
@@ -7,6 +8,8 @@ same bits back.
 import os
 
 import torch
+
+assert torch.__version__.startswith("2.15."), f"these numbers are PyTorch 2.15's, not {torch.__version__}'s"
 
 DTYPES = {torch.float32: ("float32", "%.9g"), torch.float64: ("float64", "%.17g"), torch.int64: ("int64", "%d")}
 
@@ -21,7 +24,7 @@ class File:
         dtype, spec = DTYPES[tensor.dtype]
         shape = "x".join(map(str, tensor.shape)) or "scalar"
         values = " ".join(spec % v for v in tensor.flatten().tolist())
-        self.lines.append(f"{name} {dtype} {shape} {values}".rstrip())
+        self.lines.append(f"{name}: {dtype} {shape} {values}".rstrip())
 
     def save(self):
         with open(self.path, "w") as file:

@@ -31,9 +31,11 @@ StateDict read(const std::string& file) {
   StateDict tensors;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with('#')) continue;
-    std::istringstream words(line);
-    std::string name, dtype, shape;
-    words >> name >> dtype >> shape;
+    const std::size_t colon = line.find(": ");
+    const std::string name = line.substr(0, colon);
+    std::istringstream words(line.substr(colon + 1));
+    std::string dtype, shape;
+    words >> dtype >> shape;
     const Shape dims = parse_shape(shape);
     if (dtype == "float32") {
       tensors[name] =

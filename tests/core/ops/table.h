@@ -46,9 +46,14 @@ inline const std::vector<Op>& table() {
       {"minimum", {reals, reals}, [](Inputs x) { return minimum(x[0], x[1]); }},
       {"pow", {positive, reals}, [](Inputs x) { return pow(x[0], x[1]); }},
       {"pow(x, 3)", {reals}, [](Inputs x) { return pow(x[0], 3); }},
+      {"pow(x, 2)", {reals}, [](Inputs x) { return pow(x[0], 2); }},
+      {"pow(x, 1)", {reals}, [](Inputs x) { return pow(x[0], 1); }},
       {"pow(x, 0)", {reals}, [](Inputs x) { return pow(x[0], 0); }},
+      {"pow(x, 2.5)", {positive}, [](Inputs x) { return pow(x[0], 2.5); }},
+      {"pow(x, -1)", {positive}, [](Inputs x) { return pow(x[0], -1); }},
       {"pow(x, -0.5)", {positive}, [](Inputs x) { return pow(x[0], -0.5); }},
       {"pow(2, x)", {reals}, [](Inputs x) { return pow(2, x[0]); }},
+      {"pow(0, x)", {positive}, [](Inputs x) { return pow(0, x[0]); }},
       {"where", {integers_below(2), reals, reals}, [](Inputs x) { return where(x[0], x[1], x[2]); }},
 
       // of one element
@@ -74,6 +79,7 @@ inline const std::vector<Op>& table() {
       {"softplus", {reals}, [](Inputs x) { return softplus(x[0]); }},
       {"softplus, also above 20", {reals}, [](Inputs x) { return softplus(x[0] * 11); }},
       {"clamp", {reals}, [](Inputs x) { return clamp(x[0], -1, 0.5); }},
+      {"clamp, crossed", {reals}, [](Inputs x) { return clamp(x[0], 0.5, -1); }},
 
       // reduction
       {"sum", {cube}, [](Inputs x) { return sum(x[0]); }},
@@ -85,8 +91,11 @@ inline const std::vector<Op>& table() {
       {"var", {reals.of({3, 4}, {2})}, [](Inputs x) { return var(x[0]); }},
       {"var {1}", {matrix}, [](Inputs x) { return var(x[0], {1}); }},
       {"var {0}, biased, keepdim", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { return var(x[0], {0}, {.correction = 0, .keepdim = true}); }},
-      {"amax {1}", {cube}, [](Inputs x) { return amax(x[0], {2}); }},
+      {"var {1}, correction 3", {matrix}, [](Inputs x) { return var(x[0], {1}, {.correction = 3}); }},
+      {"amax {2}", {cube}, [](Inputs x) { return amax(x[0], {2}); }},
       {"amin {0, 2}, keepdim", {cube}, [](Inputs x) { return amin(x[0], {0, 2}, true); }},
+      {"amax {-1}", {matrix}, [](Inputs x) { return amax(x[0], {-1}); }},
+      {"amin {-1}", {matrix}, [](Inputs x) { return amin(x[0], {-1}); }},
       {"logsumexp {1}", {matrix}, [](Inputs x) { return logsumexp(x[0], {1}); }},
       {"logsumexp {0, 2}, keepdim", {cube}, [](Inputs x) { return logsumexp(x[0], {0, 2}, true); }},
       {"softmax 1", {matrix}, [](Inputs x) { return softmax(x[0], 1); }},
@@ -102,6 +111,7 @@ inline const std::vector<Op>& table() {
       {"matmul 3 x 2", {cube, reals.of({4, 2}, {4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul 2 x 3", {matrix, reals.of({2, 4, 2}, {0, 4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul 3 x 1", {cube, row}, [](Inputs x) { return matmul(x[0], x[1]); }},
+      {"matmul 1 x 3", {reals.of({3}, {0}), reals.of({2, 3, 4}, {2, 0, 4})}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"matmul of batches that broadcast", {reals.of({2, 1, 3, 4}, {2, 1, 3, 4}), reals.of({3, 4, 2}, {0, 4, 2})}, [](Inputs x) { return matmul(x[0], x[1]); }},
       {"linear", {matrix, reals.of({2, 4}, {2, 4}), reals.of({2}, {2})}, [](Inputs x) { return linear(x[0], x[1], x[2]); }},
       {"linear, no bias", {matrix, reals.of({2, 4}, {2, 4})}, [](Inputs x) { return linear(x[0], x[1]); }},
@@ -113,6 +123,7 @@ inline const std::vector<Op>& table() {
       {"cat 0", {matrix, reals.of({2, 4}, {0, 4})}, [](Inputs x) { return cat({x[0], x[1], x[0]}); }},
       {"cat -1", {reals.of({3, 4}, {3, 0}), reals.of({3, 2}, {3, 2})}, [](Inputs x) { return cat({x[0], x[1]}, -1); }},
       {"stack 1", {matrix, matrix}, [](Inputs x) { return stack({x[0], x[1]}, 1); }},
+      {"stack -1", {matrix, matrix}, [](Inputs x) { return stack({x[0], x[1]}, -1); }},
       {"index_select 1", {matrix, integers_below(4).of({6}, {0})}, [](Inputs x) { return index_select(x[0], 1, x[1]); }},
       {"gather 0", {matrix, integers_below(3).of({2, 3}, {0, 3})}, [](Inputs x) { return gather(x[0], 0, x[1]); }},
       {"gather -1", {matrix, integers_below(4).of({3, 6}, {0, 6})}, [](Inputs x) { return gather(x[0], -1, x[1]); }},
@@ -120,6 +131,7 @@ inline const std::vector<Op>& table() {
       // losses and normalisation
       {"mse_loss", {reals.of({3, 4}, {1, 4}), reals.of({3, 4}, {1, 4})}, [](Inputs x) { return mse_loss(x[0], x[1]); }},
       {"mse_loss, sum", {matrix, matrix}, [](Inputs x) { return mse_loss(x[0], x[1], {.reduction = Reduction::sum}); }},
+      {"mse_loss, none", {matrix, matrix}, [](Inputs x) { return mse_loss(x[0], x[1], {.reduction = Reduction::none}); }},
       {"mse_loss, none, broadcast", {reals, reals}, [](Inputs x) { return mse_loss(x[0], x[1], {.reduction = Reduction::none, .broadcast = true}); }},
       {"mse_loss, broadcast", {matrix.of({3, 4}, {1, 4}), row}, [](Inputs x) { return mse_loss(x[0], x[1], {.broadcast = true}); }},
       {"cross_entropy", {reals.of({3, 4}, {1, 4}), integers_below(4).of({3}, {1})}, [](Inputs x) { return cross_entropy(x[0], x[1]); }},
@@ -133,6 +145,7 @@ inline const std::vector<Op>& table() {
       {"reshape", {cube}, [](Inputs x) { return x[0].reshape({x[0].size(1) * 2, 4}); }},
       {"view", {cube}, [](Inputs x) { return x[0].contiguous().view({4, x[0].size(1) * 2}); }},
       {"flatten", {cube}, [](Inputs x) { return x[0].flatten(0, 1); }},
+      {"flatten of a scalar", {reals.of({}, {})}, [](Inputs x) { return x[0].flatten(); }},
       {"transpose", {cube}, [](Inputs x) { return x[0].transpose(0, -1); }},
       {"t", {matrix}, [](Inputs x) { return x[0].t(); }},
       {"permute", {cube}, [](Inputs x) { return x[0].permute({2, 0, -2}); }},
@@ -143,6 +156,7 @@ inline const std::vector<Op>& table() {
       {"select 1", {matrix}, [](Inputs x) { return x[0].select(1, 2); }},
       {"slice", {cube}, [](Inputs x) { return x[0].slice(-1, 1, 4, 2); }},
       {"slice to nothing", {matrix}, [](Inputs x) { return x[0].slice(1, 3, 2); }},
+      {"slice beyond the ends", {matrix}, [](Inputs x) { return x[0].slice(1, -9, 99, 3); }},
       {"clone", {matrix}, [](Inputs x) { return x[0].clone(); }},
       {"contiguous", {matrix}, [](Inputs x) { return x[0].contiguous(); }},
 
@@ -159,6 +173,48 @@ inline const std::vector<Op>& table() {
       {"copy_", {matrix, row}, [](Inputs x) { return x[0].clone().mul_(2).copy_(x[1]); }},
       {"fill_", {matrix}, [](Inputs x) { return x[0].clone().fill_(3) * x[0]; }},
       {"zero_", {matrix}, [](Inputs x) { return x[0].clone().zero_() + x[0]; }},
+  };
+  return ops;
+}
+
+/// Ops that no gradient passes, and tensors from nothing.
+inline const std::vector<Op>& without_gradient() {
+  static const std::vector<Op> ops{
+      {"==", {reals, reals}, [](Inputs x) { return x[0] == x[1]; }},
+      {"x == 1", {reals}, [](Inputs x) { return x[0] == 1; }},
+      {"1 == x", {reals}, [](Inputs x) { return 1 == x[0]; }},
+      {"!=", {reals, reals}, [](Inputs x) { return x[0] != x[1]; }},
+      {"x != 1", {reals}, [](Inputs x) { return x[0] != 1; }},
+      {"1 != x", {reals}, [](Inputs x) { return 1 != x[0]; }},
+      {"<", {reals, reals}, [](Inputs x) { return x[0] < x[1]; }},
+      {"x < 1", {reals}, [](Inputs x) { return x[0] < 1; }},
+      {"1 < x", {reals}, [](Inputs x) { return 1 < x[0]; }},
+      {"<=", {reals, reals}, [](Inputs x) { return x[0] <= x[1]; }},
+      {"x <= 1", {reals}, [](Inputs x) { return x[0] <= 1; }},
+      {"1 <= x", {reals}, [](Inputs x) { return 1 <= x[0]; }},
+      {">", {reals, reals}, [](Inputs x) { return x[0] > x[1]; }},
+      {"x > 1", {reals}, [](Inputs x) { return x[0] > 1; }},
+      {"1 > x", {reals}, [](Inputs x) { return 1 > x[0]; }},
+      {">=", {reals, reals}, [](Inputs x) { return x[0] >= x[1]; }},
+      {"x >= 1", {reals}, [](Inputs x) { return x[0] >= 1; }},
+      {"1 >= x", {reals}, [](Inputs x) { return 1 >= x[0]; }},
+      {"argmax 1", {matrix}, [](Inputs x) { return argmax(x[0], 1); }},
+      {"argmax 0, keepdim", {cube}, [](Inputs x) { return argmax(x[0], 0, true); }},
+      {"one_hot", {integers_below(4)}, [](Inputs x) { return one_hot(x[0], 4); }},
+      {"arange(0, 1, 0.1) float32", {}, [](Inputs) { return arange(0, 1, 0.1, {.dtype = DType::float32}); }},
+      {"arange(1, 1.3, 0.1) float32", {}, [](Inputs) { return arange(1, 1.3, 0.1, {.dtype = DType::float32}); }},
+      {"arange(2, -1, -0.3) float32", {}, [](Inputs) { return arange(2, -1, -0.3, {.dtype = DType::float32}); }},
+      {"linspace(-0.3, 0.7, 11) float32", {}, [](Inputs) { return linspace(-0.3, 0.7, 11, {.dtype = DType::float32}); }},
+      {"linspace(2, 1, 1) float32", {}, [](Inputs) { return linspace(2, 1, 1, {.dtype = DType::float32}); }},
+      {"eye(3) float32", {}, [](Inputs) { return eye(3, {.dtype = DType::float32}); }},
+      {"arange(0, 1, 0.1) float64", {}, [](Inputs) { return arange(0, 1, 0.1, {.dtype = DType::float64}); }},
+      {"arange(1, 1.3, 0.1) float64", {}, [](Inputs) { return arange(1, 1.3, 0.1, {.dtype = DType::float64}); }},
+      {"arange(2, -1, -0.3) float64", {}, [](Inputs) { return arange(2, -1, -0.3, {.dtype = DType::float64}); }},
+      {"linspace(-0.3, 0.7, 11) float64", {}, [](Inputs) { return linspace(-0.3, 0.7, 11, {.dtype = DType::float64}); }},
+      {"linspace(2, 1, 1) float64", {}, [](Inputs) { return linspace(2, 1, 1, {.dtype = DType::float64}); }},
+      {"eye(3) float64", {}, [](Inputs) { return eye(3, {.dtype = DType::float64}); }},
+      {"arange(7, -2, -3) int64", {}, [](Inputs) { return arange(7, -2, -3, {.dtype = DType::int64}); }},
+      {"linspace(0, 10, 4) int64", {}, [](Inputs) { return linspace(0, 10, 4, {.dtype = DType::int64}); }},
   };
   return ops;
 }
