@@ -1,5 +1,5 @@
 """torch.nn.BatchNorm1d/2d/3d in float64, on values that float32 holds too.
-Run: python tests/golden/batch_norm.py"""
+Run: python3 tests/golden/batch_norm.py"""
 
 import torch
 from golden import File

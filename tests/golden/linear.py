@@ -1,4 +1,4 @@
-"""The weights that torch.nn.Linear draws for a seed. Run: python tests/golden/linear.py"""
+"""The weights that torch.nn.Linear draws for a seed. Run: python3 tests/golden/linear.py"""
 
 import torch
 from golden import File

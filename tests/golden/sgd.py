@@ -1,5 +1,5 @@
 """torch.optim.SGD over five steps with given gradients, in float64 on values that float32 holds.
-Run: python tests/golden/sgd.py"""
+Run: python3 tests/golden/sgd.py"""
 
 import torch
 from golden import File
