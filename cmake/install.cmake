@@ -4,7 +4,7 @@
 include(CMakePackageConfigHelpers)
 
 # Headers that only our own sources include. Those in folders below core/ are internal too.
-set(cairn_internal_headers core/loops.h core/parallel.h core/blas.h)
+set(cairn_internal_headers core/loops.h core/parallel.h core/blas.h nn/statistics.h nn/stats_pass.h)
 
 file(GLOB public_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS cairn.h core/*.h nn/*.h optim/*.h)
 list(REMOVE_ITEM public_headers ${cairn_internal_headers})

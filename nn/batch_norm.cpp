@@ -3,6 +3,7 @@
 #include <cairn/core/ops/batch_norm.h>
 #include <cairn/core/ops/internal.h>
 #include <cairn/nn/batch_norm.h>
+#include <cairn/nn/statistics.h>
 
 #include <fmt/format.h>
 
@@ -10,13 +11,6 @@
 #include <limits>
 
 namespace cairn::nn {
-
-struct BatchNorm::Statistics {
-  StatsMode mode = StatsMode::track;
-  bool has_record = true;
-  bool built_without = false;  // by track_running_stats = false
-  bool moved = false;          // has a forward moved the record?
-};
 
 std::string to_string(StatsMode mode) {
   switch (mode) {
@@ -68,18 +62,15 @@ BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t num_features,
       ranks_(ranks),
       num_features_(num_features),
       options_(options),
-      statistics_(std::make_shared<Statistics>()) {
-  if (!options.track_running_stats) {
-    statistics_->mode = StatsMode::hold;
-    statistics_->built_without = true;
-    bind_record(false);
-  }
+      statistics_(
+          std::make_shared<Statistics>(running_mean, running_var, num_batches_tracked, options)) {}
+
+const std::shared_ptr<Statistics>& Statistics::of(const BatchNorm& layer) {
+  check(layer.statistics_ != nullptr, "{}: it was moved from", layer.kind_);
+  return layer.statistics_;
 }
 
-BatchNorm::Statistics& BatchNorm::statistics() const {
-  check(statistics_ != nullptr, "{}: it was moved from", kind_);
-  return *statistics_;
-}
+Statistics& BatchNorm::statistics() const { return *Statistics::of(*this); }
 
 Tensor BatchNorm::forward(const Tensor& x) {
   const Statistics& s = statistics();
@@ -87,15 +78,16 @@ Tensor BatchNorm::forward(const Tensor& x) {
         "{}: expected input {}, got rank {} {}", kind_, ranks_.shapes, x.dim(), x.shape());
   check(x.size(1) == num_features_, "{}: input {} has {} channels, the layer {}", kind_, x.shape(),
         x.size(1), num_features_);
-  const bool batch_normalises = is_training() ? s.mode != StatsMode::frozen : !s.has_record;
+  const bool batch_normalises = is_training() ? s.mode != StatsMode::frozen : !s.bound;
   return batch_normalises ? by_batch(x)
                           : detail::normalize_by_record(kind_, x, running_mean, running_var,
                                                         {weight, bias}, options_.eps);
 }
 
 Tensor BatchNorm::by_batch(const Tensor& x) {
-  const bool records = is_training() && statistics().mode == StatsMode::track;
-  check(statistics().has_record || x.numel() == 0 || x.numel() > num_features_,
+  Statistics& s = statistics();
+  const bool records = is_training() && s.mode == StatsMode::track;
+  check(s.bound || x.numel() == 0 || x.numel() > num_features_,
         "{}: without a record the batch normalises, in eval() too, and needs more than 1 value per "
         "channel, got input {}; use a larger batch, or track_running_stats(true) and eval()",
         kind_, x.shape());
@@ -121,65 +113,75 @@ Tensor BatchNorm::by_batch(const Tensor& x) {
             kind_, m, v, c, running_mean.dtype());
     }
   }
-  if (records && moments.count > 0) move_record(moments);
+  if (records) {
+    s.make_room();
+    s.record(moments);  // cannot fail
+  }
   return y;
 }
 
-// The tail of a forward: every check is behind it.
-void BatchNorm::move_record(const detail::Moments& moments) noexcept {
-  const bool mean_moves = !running_mean.frozen(), var_moves = !running_var.frozen();
-  if (!mean_moves && !var_moves) return;
-  const detail::View& count = num_batches_tracked.tensor().view_of();
-  const int64_t after = *count.as<int64_t>() + 1;
-  const double share = options_.momentum.value_or(1.0 / static_cast<double>(after));
-  if (mean_moves) detail::blend(running_mean, share, moments.mean, 1);
-  if (var_moves) detail::blend(running_var, share, moments.var, detail::unbias(moments.count));
-  if (!num_batches_tracked.frozen()) {
-    *count.as<int64_t>() = after;
-    ++count.storage->version;
-  }
-  statistics_->moved = true;
-}
-
 StatsMode BatchNorm::stats_mode() const { return statistics().mode; }
-bool BatchNorm::has_record() const { return statistics().has_record; }
+bool BatchNorm::has_record() const { return statistics().bound; }
+const std::string& BatchNorm::selected_stats() const {
+  const Statistics& s = statistics();
+  return s.records[s.selected].name;
+}
 
 void BatchNorm::set_stats_mode(StatsMode mode) {
   Statistics& s = statistics();
-  check(mode != StatsMode::frozen || s.has_record,
+  check(mode != StatsMode::frozen || s.bound,
         "{}: frozen normalises by the record, and this layer has none; turn tracking on first",
         kind_);
-  if (mode == StatsMode::track) bind_record(true);
-  const bool has_content = s.moved || running_mean.assigned() || running_var.assigned() ||
-                           num_batches_tracked.assigned();
-  if (mode == StatsMode::hold && s.built_without && !has_content) bind_record(false);
-  s.mode = mode;
+  s.set_mode(mode);
 }
 
 void BatchNorm::track_running_stats(bool track) {
   set_stats_mode(track ? StatsMode::track : StatsMode::hold);
 }
 
-void BatchNorm::bind_record(bool exists) {
-  statistics().has_record = exists;
-  for (Buffer* b : {&running_mean, &running_var, &num_batches_tracked}) {
-    b->listed_ = exists;
-  }
-}
-
 void BatchNorm::reset_running_stats() {
-  if (!statistics().has_record) return;
-  const Tensor zero = zeros({}), one = ones({});
-  detail::write_values(running_mean, zero.view_of());  // from here nothing can fail
-  detail::write_values(running_var, one.view_of());
-  detail::write_values(num_batches_tracked, zero.view_of());
+  if (statistics().bound) statistics().reset(zeros({}), ones({}));
 }
 
 std::string BatchNorm::extra_repr() const {
   const Statistics& s = statistics();
-  return fmt::format("{}, eps={}, momentum={}, affine={}, stats={}", num_features_, options_.eps,
-                     options_.momentum ? fmt::format("{}", *options_.momentum) : "none",
-                     options_.affine, s.has_record ? to_string(s.mode) : "hold (no record)");
+  std::string text =
+      fmt::format("{}, eps={}, momentum={}, affine={}, stats={}", num_features_, options_.eps,
+                  options_.momentum ? fmt::format("{}", *options_.momentum) : "none",
+                  options_.affine, s.bound ? to_string(s.mode) : "hold (no record)");
+  if (s.selected != 0) text += ", record=" + selected_stats();
+  return text;
+}
+
+// ---- named records ----
+
+std::vector<std::pair<std::string, Buffer*>> BatchNorm::record_buffers() const {
+  std::vector<std::pair<std::string, Buffer*>> buffers;
+  for (const Statistics::Record& r : statistics().records) {
+    if (r.owned[0] == nullptr) continue;
+    const std::string prefix = "records." + r.name + ".";
+    buffers.emplace_back(prefix + "running_mean", r.mean);
+    buffers.emplace_back(prefix + "running_var", r.var);
+    buffers.emplace_back(prefix + "num_batches_tracked", r.count);
+  }
+  return buffers;
+}
+
+// A record is made for each name in "<path>.records.<name>.<buffer>".
+void BatchNorm::make_records(const std::string& path, const StateDict& values) {
+  Statistics& s = statistics();
+  if (!s.bound) return;
+  const std::string prefix = detail::join(path, "records.");
+  for (const auto& [key, value] : values) {
+    if (!key.starts_with(prefix)) continue;
+    const std::size_t dot = key.find('.', prefix.size());
+    const std::string name = key.substr(prefix.size(), dot - prefix.size());
+    if (dot != std::string::npos && !name.empty()) s.draft(name);
+  }
+}
+
+void BatchNorm::settle_records(bool keep) noexcept {
+  if (statistics_) statistics_->settle(keep);
 }
 
 BatchNorm1d::BatchNorm1d(int64_t num_features, const BatchNormOptions& options)

@@ -14,11 +14,9 @@
 
 #include <optional>
 
-namespace cairn::detail {
-struct Moments;
-}
-
 namespace cairn::nn {
+
+struct Statistics;
 
 enum class StatsMode : unsigned char { track, hold, frozen };
 CAIRN_API std::string to_string(StatsMode mode);
@@ -55,6 +53,8 @@ class CAIRN_API BatchNorm : public Module {
   /// Are there statistics for eval() to normalise by? Not in a layer built untracked, until
   /// tracking is turned on.
   bool has_record() const;
+  /// The name of the record that the buffers show; nn::select_stats() chooses it.
+  const std::string& selected_stats() const;
 
   Parameter& weight;  ///< undefined without affine
   Parameter& bias;    ///< undefined without affine
@@ -71,19 +71,19 @@ class CAIRN_API BatchNorm : public Module {
             const BatchNormOptions& options);
 
  private:
-  // On the heap, so that it stays where it is when the layer moves.
-  struct Statistics;
+  friend struct Statistics;
 
   Statistics& statistics() const;
   Tensor by_batch(const Tensor& x);
-  void move_record(const detail::Moments& moments) noexcept;
-  void bind_record(bool exists);
+  std::vector<std::pair<std::string, Buffer*>> record_buffers() const override;
+  void make_records(const std::string& path, const StateDict& values) override;
+  void settle_records(bool keep) noexcept override;
 
   const char* kind_;
   Ranks ranks_;
   int64_t num_features_;
   BatchNormOptions options_;
-  std::shared_ptr<Statistics> statistics_;
+  std::shared_ptr<Statistics> statistics_;  // on the heap: it stays where it is
 };
 
 /// For (N, C) or (N, C, L).

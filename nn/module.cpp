@@ -15,6 +15,8 @@
 
 namespace cairn::nn {
 
+using detail::join;
+
 struct Module::State {
   std::string slot;  // the name under which the parent knows this module
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters;
@@ -99,12 +101,6 @@ void Module::check_registered(const Tensor& y, const Tensor& x) const {
 
 // ---- registering ----
 
-namespace {
-std::string join(const std::string& prefix, const std::string& name) {
-  return prefix.empty() ? name : prefix + "." + name;
-}
-}  // namespace
-
 Parameter& Module::parameter(const std::string& name, Tensor value) {
   return detail::no_bad_alloc("parameter", [&]() -> Parameter& {
     state().check_name("parameter", name);
@@ -132,7 +128,7 @@ void Module::add_child(const std::string& name, std::shared_ptr<Module> module) 
       for (auto& [own, p] : m.state().parameters) {
         if (p->defined()) p->impl().slot->name = join(prefix, own);
       }
-      for (auto& [own, b] : m.state().buffers) b->name_ = join(prefix, own);
+      m.each_buffer([&](const std::string& own, Buffer& b) { b.name_ = join(prefix, own); });
     }
     module->state().slot = name;
     state().checked = false;
@@ -163,6 +159,13 @@ template <class F>
 void Module::walk(const std::string& prefix, F visit) const {
   visit(prefix, const_cast<Module&>(*this));
   for (const auto& [name, module] : state().children) module->walk(join(prefix, name), visit);
+}
+
+// Its buffers, then those of its records.
+template <class F>
+void Module::each_buffer(F visit) const {
+  for (const auto& [name, b] : state().buffers) visit(name, *b);
+  for (const auto& [name, b] : record_buffers()) visit(name, *b);
 }
 
 std::vector<std::pair<std::string, Module&>> Module::named_children() const {
@@ -220,13 +223,25 @@ StateDict Module::state_dict() const {
       for (const auto& [name, p] : module.state().parameters) {
         if (p->defined()) dict[join(path, name)] = p->detach();
       }
-      for (const auto& [name, b] : module.state().buffers) {
-        if (b->listed()) dict[join(path, name)] = b->detach();
-      }
+      module.each_buffer([&](const std::string& name, Buffer& b) {
+        if (b.listed()) dict[join(path, name)] = b.stored().detach();
+      });
     });
     return dict;
   });
 }
+
+// The records that a load made: dropped unless all went well.
+struct Module::Records {
+  const Module& root;
+  bool keep = false;
+
+  ~Records() { settle(const_cast<Module&>(root)); }
+  void settle(Module& module) const noexcept {
+    module.settle_records(keep);
+    for (const auto& [name, child] : module.state().children) settle(*child);
+  }
+};
 
 LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& options) {
   return detail::no_bad_alloc("load_state_dict", [&] {
@@ -252,26 +267,28 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
       }
       return v;
     };
+    Records records{*this};
+    walk("", [&](const std::string& path, Module& module) { module.make_records(path, values); });
     walk("", [&](const std::string& path, Module& module) {
       for (const auto& [name, p] : module.state().parameters) {
         if (!p->defined()) continue;
         const Tensor v = find(join(path, name), *p);
         if (v.defined()) parameters.emplace_back(*p, v.detach().to(p->dtype()));
       }
-      for (const auto& [name, b] : module.state().buffers) {
+      module.each_buffer([&](const std::string& name, Buffer& b) {
         const std::string full = join(path, name);
-        if (!b->listed()) {
+        if (!b.listed()) {
           unlisted.insert(full);
-          continue;
+          return;
         }
-        const Tensor v = find(full, *b);
-        if (!v.defined()) continue;
+        const Tensor v = find(full, b);
+        if (!v.defined()) return;
         try {
-          buffers.emplace_back(b.get(), b->accepted(full.c_str(), v));
+          buffers.emplace_back(&b, b.accepted(full.c_str(), v));
         } catch (const Error& error) {
           problems += fmt::format("\n  {}", error.what());
         }
-      }
+      });
     });
     for (const auto& [name, tensor] : values) {
       if (!used.contains(name)) report.unexpected.push_back(name);
@@ -290,7 +307,7 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
     // Values that lie in this model itself, as those of its own state_dict(), are copied first.
     std::unordered_set<const void*> written;
     for (const auto& [slot, v] : parameters) written.insert(slot.view_of().storage.get());
-    for (const auto& [slot, v] : buffers) written.insert(slot->tensor().view_of().storage.get());
+    for (const auto& [slot, v] : buffers) written.insert(slot->stored().view_of().storage.get());
     const auto keep = [&written](Tensor& v) {
       if (written.contains(v.view_of().storage.get())) v = v.clone();
     };
@@ -298,7 +315,8 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
     for (auto& [slot, v] : buffers) keep(v);
 
     for (auto& [slot, v] : parameters) detail::write_values(slot, v.view_of());  // cannot throw
-    for (auto& [slot, v] : buffers) slot->assign(v);
+    for (auto& [slot, v] : buffers) slot->assign(slot->stored(), v);
+    records.keep = true;
     return report;
   });
 }
@@ -310,6 +328,8 @@ void Module::train(bool training) {
     for (auto& [path, module] : named_modules()) module.state().training = training;
   });
 }
+
+void Module::set_training(bool training) noexcept { state_->training = training; }
 
 bool Module::is_training() const { return state().training; }
 
@@ -342,7 +362,7 @@ void Module::to(DType dtype) {
       for (const auto& [name, p] : module.state().parameters) {
         if (p->defined()) convert(*p);
       }
-      for (const auto& [name, b] : module.state().buffers) convert(*b);
+      module.each_buffer([&](const std::string&, Buffer& b) { convert(b.stored()); });
     });
     for (Change& change : changes) {  // cannot throw
       detail::TensorImpl& impl = change.tensor.impl();

@@ -18,7 +18,16 @@
 #include <utility>
 #include <vector>
 
+namespace cairn::detail {
+/// The path of a slot `name` in the module at `prefix`.
+inline std::string join(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+}  // namespace cairn::detail
+
 namespace cairn::nn {
+
+class StatsPass;
 
 struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
@@ -46,6 +55,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
 
   // ---- what it holds: each once, under its first name, in PyTorch's order ----
   std::vector<std::pair<std::string, Parameter&>> named_parameters() const;
+  /// A batch norm's buffers show its selected record; state_dict() lists every record.
   std::vector<std::pair<std::string, Buffer&>> named_buffers() const;
   /// This module first, under the empty name.
   std::vector<std::pair<std::string, Module&>> named_modules() const;
@@ -126,6 +136,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
 
  private:
   struct State;
+  struct Records;
 
   template <class M>
   M& add(const std::string& name, std::shared_ptr<M> module) {
@@ -140,7 +151,18 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   void check_registered(const Tensor& y, const Tensor& x) const;
   template <class F>
   void walk(const std::string& prefix, F visit) const;
+  template <class F>
+  void each_buffer(F visit) const;
 
+  // For a layer that keeps several records of its buffers' values. Before it looks at names, a load
+  // lets each layer at a path make those that `values` has and the layer has not; when it is over,
+  // they are kept or dropped.
+  virtual std::vector<std::pair<std::string, Buffer*>> record_buffers() const { return {}; }
+  virtual void make_records(const std::string&, const StateDict&) {}
+  virtual void settle_records(bool) noexcept {}
+
+  friend class StatsPass;  // restores each module's own flag
+  void set_training(bool training) noexcept;
   std::unique_ptr<State> state_;
 };
 

@@ -35,12 +35,12 @@ Tensor Buffer::accepted(const char* name, const Tensor& values) const {
 Buffer& Buffer::copy_(const Tensor& values) {
   check(listed_, "{}: the layer keeps no record; turn it on with track_running_stats(true) first",
         name_);
-  detail::no_bad_alloc("copy_", [&] { assign(accepted(name_.c_str(), values).clone()); });
+  detail::no_bad_alloc("copy_", [&] { assign(*shown_, accepted(name_.c_str(), values).clone()); });
   return *this;
 }
 
-void Buffer::assign(const Tensor& values) noexcept {
-  detail::write_values(value_, values.view_of());
+void Buffer::assign(const Tensor& to, const Tensor& values) noexcept {
+  detail::write_values(to, values.view_of());
   assigned_ = true;
 }
 

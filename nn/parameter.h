@@ -13,8 +13,8 @@ double without_sign(double v);
 }  // namespace detail
 
 namespace nn {
-class BatchNorm;
 class Module;
+struct Statistics;
 }  // namespace nn
 
 /// A tensor that requires a gradient and is registered with a module. Usable wherever a Tensor is.
@@ -44,36 +44,36 @@ class CAIRN_API Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   // ---- reading ----
-  const Tensor& tensor() const { return value_; }
-  operator const Tensor&() const { return value_; }  // NOLINT(google-explicit-constructor)
-  bool defined() const { return value_.defined(); }
-  Shape shape() const { return value_.shape(); }
-  int64_t size(int64_t d) const { return value_.size(d); }
-  int64_t dim() const { return value_.dim(); }
-  int64_t numel() const { return value_.numel(); }
-  DType dtype() const { return value_.dtype(); }
-  Strides strides() const { return value_.strides(); }
-  bool is_contiguous() const { return value_.is_contiguous(); }
-  Tensor operator[](int64_t i) const { return value_[i]; }
+  const Tensor& tensor() const { return *shown_; }
+  operator const Tensor&() const { return *shown_; }  // NOLINT(google-explicit-constructor)
+  bool defined() const { return shown_->defined(); }
+  Shape shape() const { return shown_->shape(); }
+  int64_t size(int64_t d) const { return shown_->size(d); }
+  int64_t dim() const { return shown_->dim(); }
+  int64_t numel() const { return shown_->numel(); }
+  DType dtype() const { return shown_->dtype(); }
+  Strides strides() const { return shown_->strides(); }
+  bool is_contiguous() const { return shown_->is_contiguous(); }
+  Tensor operator[](int64_t i) const { return (*shown_)[i]; }
   template <Arithmetic T>
   T item() const {
-    return value_.item<T>();
+    return shown_->item<T>();
   }
   template <Arithmetic T>
   T at(const Dims& index) const {
-    return value_.at<T>(index);
+    return shown_->at<T>(index);
   }
   template <Arithmetic T>
   std::vector<T> to_vector() const {
-    return value_.to_vector<T>();
+    return shown_->to_vector<T>();
   }
   template <Element T>
   const T* data() const {
-    return value_.data<T>();
+    return shown_->data<T>();
   }
-  Tensor clone() const { return value_.clone(); }
-  Tensor detach() const { return value_.detach(); }
-  Tensor to(DType dtype) const { return value_.to(dtype); }
+  Tensor clone() const { return shown_->clone(); }
+  Tensor detach() const { return shown_->detach(); }
+  Tensor to(DType dtype) const { return shown_->to(dtype); }
   bool requires_grad() const { return false; }
 
   // ---- writing ----
@@ -92,19 +92,23 @@ class CAIRN_API Buffer {
   bool listed() const { return listed_; }
   /// Was it ever given values by copy_() or by loading?
   bool assigned() const { return assigned_; }
+  /// What it holds itself and state_dict() lists, whatever it shows.
+  const Tensor& stored() const { return value_; }
 
  private:
-  friend class nn::BatchNorm;
   friend class nn::Module;
+  friend struct nn::Statistics;
 
   /// The values in the buffer's dtype. Throws Error unless it takes them; `name` is for the
   /// message.
   Tensor accepted(const char* name, const Tensor& values) const;
-  /// The last step of copy_() and of loading, which cannot fail. The values were accepted.
-  void assign(const Tensor& values) noexcept;
+  /// The last step of copy_() and of loading, which cannot fail: `to` is what it shows or what it
+  /// stores. The values were accepted.
+  void assign(const Tensor& to, const Tensor& values) noexcept;
 
   std::string name_;  // its path, once its module is registered
   Tensor value_;
+  const Tensor* shown_ = &value_;  // another buffer's, where a layer keeps several records
   Check check_;
   bool frozen_ = false, listed_ = true, assigned_ = false;
 };

@@ -286,13 +286,27 @@ Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& me
       ByRecord{op, save_for(affine.weight, input), save_for(input, affine.weight), centre, s});
 }
 
+// Chan et al. 1979: with n = a + b values, m = m_a + (m_b - m_a) b/n and
+// n v = a v_a + b v_b + (m_b - m_a)² ab/n.
+void merge(Moments& sum, const Moments& more) noexcept {
+  const auto n = static_cast<double>(sum.count + more.count);
+  const double a = static_cast<double>(sum.count) / n, b = static_cast<double>(more.count) / n;
+  for (int64_t c = 0; c < more.mean.numel(); ++c) {
+    const double apart = doubles(more.mean)[c] - doubles(sum.mean)[c];
+    double& v = doubles(sum.var)[c];
+    v = a * v + b * doubles(more.var)[c] + apart * a * apart * b;
+    doubles(sum.mean)[c] += apart * b;
+  }
+  sum.count += more.count;
+}
+
 void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept {
   const View& view = running.view_of();
   dispatch_floating(view.dtype, [&]<class T>(T) {
     for (int64_t c = 0; c < view.numel; ++c) {
       T& value = view.as<T>()[c * view.strides[0]];
-      value = static_cast<T>((1 - share) * static_cast<double>(value) +
-                             share * factor * doubles(measured)[c]);
+      const double kept = share == 1 ? 0 : (1 - share) * static_cast<double>(value);
+      value = static_cast<T>(kept + share * factor * doubles(measured)[c]);
     }
   });
   ++view.storage->version;

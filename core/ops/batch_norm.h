@@ -33,8 +33,11 @@ void check_momentum(const char* op, double momentum);
 /// Throws Error unless eps is finite and not negative.
 void check_eps(const char* op, double eps);
 
-/// running <- (1 - share) running + share * factor * measured, in double. Cannot fail; counts as a
-/// write.
+/// `sum` becomes the moments of its values and of those of `more`, as if measured at once.
+void merge(Moments& sum, const Moments& more) noexcept;
+
+/// running <- (1 - share) running + share * factor * measured, in double; a share of 1 replaces
+/// what was there, finite or not. Cannot fail; counts as a write.
 void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept;
 
 /// What makes a biased variance of `count` values unbiased.
