@@ -15,5 +15,6 @@
 #include <cairn/nn/loss.h>
 #include <cairn/nn/module.h>
 #include <cairn/nn/parameter.h>
+#include <cairn/nn/stats.h>
 #include <cairn/optim/optimizer.h>
 #include <cairn/optim/sgd.h>

@@ -1,5 +1,6 @@
 // Which statistics normalise, and when the record moves: the layer's truth table.
 #include "support/approx.h"
+#include "support/stats.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/random.h>
@@ -29,18 +30,7 @@ Tensor by_batch() { return tensor({{-1, -1}, {-1, -1}, {1, 1}, {1, 1}}); }
 const BatchNormOptions exact{.eps = 0};
 const BatchNormOptions exact_untracked{.eps = 0, .track_running_stats = false};
 
-struct Record {
-  std::vector<double> mean, var;
-  int64_t count;
-  bool operator==(const Record&) const = default;
-};
-
-Record record_of(const BatchNorm& bn) {
-  return {bn.running_mean.to_vector<double>(), bn.running_var.to_vector<double>(),
-          bn.num_batches_tracked.item<int64_t>()};
-}
-
-const Record initial{{0, 0}, {1, 1}, 0};
+const Record initial = initial_record(2);
 // 0.1 of the batch in float: 0.2f, 0.6f, 0.9 + 0.4/3, 0.9 + 1.6/3.
 const Record after_one{
     {0.2f, 0.6f},

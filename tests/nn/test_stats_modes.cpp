@@ -1,0 +1,170 @@
+// Modes for a model, a part of it, and a scope.
+#include "support/approx.h"
+#include "support/stats.h"
+
+#include <cairn/core/random.h>
+
+#include <optional>
+#include <stdexcept>
+
+using namespace cairn;
+using namespace cairn::nn;
+using namespace cairn::test;
+
+namespace {
+
+Tensor input() {
+  manual_seed(7);
+  return randn({8, 3});
+}
+
+const BatchNormOptions untracked{.track_running_stats = false};
+
+}  // namespace
+
+TEST_CASE("set_stats_mode: it sets every batch norm below, or those that a predicate takes") {
+  TwoNorms m;
+  set_stats_mode(m, StatsMode::hold);
+  CHECK(m.first.stats_mode() == StatsMode::hold);
+  CHECK(m.second().stats_mode() == StatsMode::hold);
+  set_stats_mode(m, StatsMode::frozen,
+                 [](const std::string& path, const auto&) { return path == "rest.1"; });
+  CHECK(m.first.stats_mode() == StatsMode::hold);
+  CHECK(m.second().stats_mode() == StatsMode::frozen);
+  set_stats_mode(m, StatsMode::track,
+                 [](auto&, BatchNorm& layer) { return layer.weight.numel() == 3; });
+  CHECK(m.first.stats_mode() == StatsMode::track);
+  CHECK(m.second().stats_mode() == StatsMode::frozen);
+  set_stats_mode(m.first, StatsMode::hold);  // a layer is a model of one
+  CHECK(m.first.stats_mode() == StatsMode::hold);
+}
+
+TEST_CASE(
+    "set_stats_mode: frozen where there is no record is an error that names every such layer") {
+  Sequential m{BatchNorm1d(3), BatchNorm1d(3, untracked), Sequential{BatchNorm1d(3, untracked)}};
+  CHECK_ERROR(set_stats_mode(m, StatsMode::frozen),
+              "set_stats_mode: frozen normalises by the record, and there is none in '1', '2.0'; "
+              "turn tracking on first, or leave them out with a predicate");
+  CHECK_ERROR(StatsGuard(m, StatsMode::frozen),
+              "StatsGuard: frozen normalises by the record, and there is none in '1', '2.0'; turn "
+              "tracking on first, or leave them out with a predicate");
+  CHECK(dynamic_cast<BatchNorm&>(m[0]).stats_mode() == StatsMode::track);
+  BatchNorm1d alone(3, untracked);
+  CHECK_ERROR(set_stats_mode(alone, StatsMode::frozen),
+              "set_stats_mode: frozen normalises by the record, and there is none in the layer "
+              "itself; turn tracking on first, or leave them out with a predicate");
+}
+
+TEST_CASE("reset_running_stats: every record of a model is (0, 1, 0) again, frozen or not") {
+  TwoNorms m;
+  m(input());
+  m.first.running_mean.freeze();
+  reset_running_stats(m);
+  CHECK(record_of(m.first) == initial_record(3));
+  CHECK(record_of(m.second()) == initial_record(2));
+}
+
+TEST_CASE("StatsGuard: modes and freezes are restored layer by layer, values are not") {
+  TwoNorms m;
+  m.second().set_stats_mode(StatsMode::frozen);
+  m.first.running_var.freeze();
+  {
+    const StatsGuard guard(m, StatsMode::track);
+    CHECK(m.second().stats_mode() == StatsMode::track);
+    m.first.running_var.unfreeze();
+    m.first.running_mean.freeze();
+    m.second().set_stats_mode(StatsMode::hold);
+    m(input());
+  }
+  CHECK(m.first.stats_mode() == StatsMode::track);
+  CHECK(m.second().stats_mode() == StatsMode::frozen);
+  CHECK(m.first.running_var.frozen());
+  CHECK_FALSE(m.first.running_mean.frozen());
+  CHECK(m.first.num_batches_tracked.item<int>() == 1);
+}
+
+TEST_CASE("StatsGuard: nothing moves under hold, and the next forward records as ever") {
+  TwoNorms m, plain;
+  copy_state(m, plain);
+  const Tensor x = input();
+  {
+    const StatsGuard guard(m, StatsMode::hold);
+    CHECK(equal(m(x), plain(x)));
+    CHECK(record_of(m.first) == initial_record(3));
+  }
+  m(x);
+  CHECK(record_of(m.first) == record_of(plain.first));
+  CHECK(record_of(m.second()) == record_of(plain.second()));
+}
+
+TEST_CASE("StatsGuard: guards nest, and an exception restores as well") {
+  TwoNorms m;
+  const StatsGuard outer(m, StatsMode::hold);
+  try {
+    const StatsGuard inner(m, StatsMode::frozen, [](auto& path, auto&) { return path == "first"; });
+    CHECK(m.first.stats_mode() == StatsMode::frozen);
+    CHECK(m.second().stats_mode() == StatsMode::hold);
+    throw std::runtime_error("on purpose");
+  } catch (const std::runtime_error&) {
+  }
+  CHECK(m.first.stats_mode() == StatsMode::hold);
+}
+
+TEST_CASE("StatsGuard: a record first bound inside stays only if something was recorded") {
+  for (const bool records : {false, true}) {
+    BatchNorm1d bn(3, untracked);
+    {
+      const StatsGuard guard(bn, StatsMode::track);
+      CHECK(bn.has_record());
+      if (records) bn(input());
+    }
+    CHECK(bn.has_record() == records);
+    CHECK(bn.stats_mode() == StatsMode::hold);
+    CHECK(bn.state_dict().size() == (records ? 5 : 2));
+  }
+}
+
+TEST_CASE("StatsGuard: a record that was lost inside is there again") {
+  BatchNorm1d bn(3, untracked);
+  bn.track_running_stats(true);
+  {
+    const StatsGuard guard(bn, StatsMode::hold);
+    CHECK_FALSE(bn.has_record());
+  }
+  CHECK(bn.has_record());
+  CHECK(bn.stats_mode() == StatsMode::track);
+}
+
+TEST_CASE("StatsGuard: it follows a model that moves, and one that dies") {
+  auto m = std::make_optional<Sequential>();
+  m->push_back(BatchNorm1d(3));
+  {
+    const StatsGuard guard(*m, StatsMode::hold);
+    Sequential moved(std::move(*m));
+    m.reset();
+    m.emplace(std::move(moved));
+    m->push_back(BatchNorm1d(3));  // registered inside: keeps what it has
+    CHECK(dynamic_cast<BatchNorm&>((*m)[0]).stats_mode() == StatsMode::hold);
+  }
+  CHECK(dynamic_cast<BatchNorm&>((*m)[0]).stats_mode() == StatsMode::track);
+  {
+    const StatsGuard guard(*m, StatsMode::hold);
+    m.reset();
+  }
+}
+
+TEST_CASE("StatsGuard: the gradient under a guard is the gradient of its mode") {
+  BatchNorm1d bn(3);
+  bn(input());
+  const auto gradient = [&](auto&& around) {
+    Tensor x = input().requires_grad_(true);
+    around([&] { bn(x).square().sum().backward(); });
+    return x.grad();
+  };
+  const Tensor guarded = gradient([&](auto f) {
+    const StatsGuard guard(bn, StatsMode::frozen);
+    f();
+  });
+  bn.eval();
+  CHECK(equal(guarded, gradient([](auto f) { f(); })));
+}
