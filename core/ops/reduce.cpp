@@ -106,7 +106,7 @@ struct Deviations {
 Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
   detail::check_floating("var", x);
   const Reduced to("var", x, dims, options.keepdim);
-  const auto divisor = static_cast<double>(to.count - options.correction);
+  const double divisor = static_cast<double>(to.count) - static_cast<double>(options.correction);
   Tensor y = new_tensor("var", to.result, x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
     fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), Deviations(),

@@ -4,6 +4,7 @@
 #include <cairn/core/autograd.h>
 
 #include <cmath>
+#include <cstdint>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -42,6 +43,14 @@ TEST_CASE("var: divides by count - correction, and forgets no digit of a large m
   CHECK(var(x).item<float>() == 8);
   CHECK(std::isnan(var(tensor({1})).item<float>()));
   CHECK(std::isnan(var(zeros({0})).item<float>()));
+}
+
+TEST_CASE("var: no correction is too large or too small") {
+  CHECK(var(tensor({1, 2, 4}), {0}, {.correction = 3}).item<float>() == INFINITY);
+  CHECK(var(tensor({1, 2, 4}), {0}, {.correction = INT64_MAX}).item<float>() == INFINITY);
+  // torch.tensor([1., 2, 4]).var(0, correction=-2**63).item()
+  CHECK(
+      close(var(tensor({1, 2, 4}), {0}, {.correction = INT64_MIN}), tensor(5.059609965936393e-19)));
 }
 
 TEST_CASE("amax, amin, argmax: the first largest wins, NaN before all") {
