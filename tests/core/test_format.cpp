@@ -52,10 +52,11 @@ TEST_CASE("format: numbers far apart or far from 1 are written with exponents") 
   CHECK(fmt::format("{}", zeros({2})) == "tensor([0., 0.])");
 }
 
-TEST_CASE("format: empty tensors show their shape") {
+TEST_CASE("format: empty tensors show their shape, however large the other sizes are") {
   CHECK(fmt::format("{}", zeros({0})) == "tensor([], shape=[0])");
   CHECK(fmt::format("{}", zeros({0, 3}, i64)) == "tensor([], shape=[0, 3], dtype=int64)");
-  CHECK(fmt::format("{}", zeros({2, 0})) == "tensor([[],\n        []], shape=[2, 0])");
+  CHECK(fmt::format("{}", zeros({2, 0})) == "tensor([], shape=[2, 0])");
+  CHECK(fmt::format("{}", zeros({int64_t{1} << 40, 0})) == "tensor([], shape=[1099511627776, 0])");
 }
 
 TEST_CASE("format: more than a thousand elements are summarised") {
