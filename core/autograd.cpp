@@ -176,6 +176,11 @@ class Walk {
           "{}: the output {} has no graph: nothing it was computed from requires a gradient, or it "
           "was computed under NoGrad",
           op_, output.shape());
+    check(
+        !output.impl().is_stale(),
+        "{}: the output {} shares its values with a tensor that an in-place op has changed since; "
+        "take the view again after the in-place op",
+        op_, output.shape());
     if (!gradient.defined()) {
       check(output.numel() == 1,
             "{}: the output {} is not a single value; give a gradient of that shape, or take "

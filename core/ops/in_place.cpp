@@ -25,7 +25,7 @@ void check_writable(const char* op, const Tensor& x, bool tracked) {
   check(impl.node || !impl.requires_grad(),
         "{}: a leaf {} that requires a gradient is written in place; use NoGrad", op,
         impl.view.shape);
-  check(!(impl.is_view && impl.is_stale()),
+  check(!impl.is_stale(),
         "{}: {} is a view of a tensor that an in-place op has changed since; take the view again",
         op, impl.view.shape);
   check(!impl.is_view || !(tracked || impl.base_tracked || impl.requires_grad()),

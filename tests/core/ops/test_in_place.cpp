@@ -325,6 +325,30 @@ TEST_CASE("in a graph: a view taken before an in-place op is refused afterwards"
   CHECK(equal(x.grad(), tensor({{6, 6}, {0, 0}})));
 }
 
+TEST_CASE("in a graph: backward() from a view taken before an in-place op is refused") {
+  const Tensor x = leaf({{1, 2}, {3, 4}});
+  Tensor y = x * 1;
+  const Tensor view = y[0];
+  y.mul_(3);
+  constexpr const char* text =
+      "the output [2] shares its values with a tensor that an in-place op has changed since; take "
+      "the view again after the in-place op";
+  CHECK_ERROR(view.backward(ones({2})), std::string("backward: ") + text);
+  CHECK_ERROR(grad({view}, {x}, {.grad_outputs = {ones({2})}}), std::string("grad: ") + text);
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("in a graph: what a detach()ed alias of it changed is not written as if it had not") {
+  const Tensor x = leaf({1, 2}), w = leaf({3, 4});
+  Tensor y = x * 1;
+  y.detach().add_(w);
+  CHECK_ERROR(
+      y.mul_(w),
+      "mul_: [2] is a view of a tensor that an in-place op has changed since; take the view "
+      "again");
+  CHECK(equal(y, tensor({4, 6})));
+}
+
 TEST_CASE("in a graph: a view of an untracked tensor that then joined a graph is refused") {
   const Tensor w = leaf({1, 2});
   Tensor x = zeros({2, 2});
