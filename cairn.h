@@ -16,5 +16,6 @@
 #include <cairn/nn/module.h>
 #include <cairn/nn/parameter.h>
 #include <cairn/nn/stats.h>
+#include <cairn/nn/stats_audit.h>
 #include <cairn/optim/optimizer.h>
 #include <cairn/optim/sgd.h>

@@ -9,10 +9,11 @@ namespace cairn::nn {
 Statistics::Statistics(Buffer& mean_, Buffer& var_, Buffer& count_, const BatchNormOptions& options)
     : built_without(!options.track_running_stats),
       momentum(options.momentum),
+      eps(options.eps),
       mean(mean_),
       var(var_),
       count(count_) {
-  records.push_back({"main", &mean, &var, &count});
+  records.push_back({.name = "main", .mean = &mean, .var = &var, .count = &count});
   if (built_without) {
     mode = StatsMode::hold;
     bind(false);
@@ -76,6 +77,7 @@ void Statistics::move(Record& r, const detail::Moments& moments) noexcept {
   const int64_t after = estimating ? ++r.estimated : *n.as<int64_t>() + 1;
   const double equal = 1.0 / static_cast<double>(after);
   const double share = estimating ? equal : momentum.value_or(equal);
+  r.initial *= 1 - share;
   if (mean_moves) detail::blend(r.mean->stored(), share, moments.mean, 1);
   if (var_moves) {
     detail::blend(r.var->stored(), share, moments.var, detail::unbias(moments.count));
@@ -101,7 +103,8 @@ void Statistics::assign(std::size_t index, const Tensor& m, const Tensor& v,
 }
 
 void Statistics::reset(const Tensor& zero, const Tensor& one) noexcept {
-  const Record& r = records[selected];
+  Record& r = records[selected];
+  r.initial = 1;
   detail::write_values(r.mean->stored(), zero.view_of());
   detail::write_values(r.var->stored(), one.view_of());
   detail::write_values(r.count->stored(), zero.view_of());

@@ -23,6 +23,7 @@ struct Statistics {
     std::array<std::unique_ptr<Buffer>, 3> owned = {};
     bool draft = false;     // made by a call that may yet fail
     int64_t estimated = 0;  // batches of the pass that estimates it
+    double initial = 1;     // the share of it that recording has left of what it began as
   };
 
   /// Takes what would be recorded: the moments of several batches, as of one, for each record.
@@ -80,6 +81,7 @@ struct Statistics {
   bool built_without;
   bool moved = false;  // did a forward ever record?
   std::optional<double> momentum;
+  double eps;
   Buffer &mean, &var, &count;  // the layer's members, which hold the freezes
   std::vector<Record> records;
   std::size_t selected = 0;

@@ -219,8 +219,9 @@ class Backup {
  public:
   explicit Backup(const StatsPass& pass) {
     for (const StatsPass::Saved& l : pass.layers()) {
-      Values& values = layers_.emplace_back(Values{l.statistics, l.statistics->moved, {}});
+      Values& values = layers_.emplace_back(Values{l.statistics, l.statistics->moved, {}, {}});
       for (const Statistics::Record& r : l.statistics->records) {
+        values.initial.push_back(r.initial);
         for (const Buffer* b : {r.mean, r.var, r.count})
           values.tensors.push_back(b->stored().clone());
       }
@@ -230,7 +231,8 @@ class Backup {
     for (const Values& v : layers_) {
       v.statistics->moved = v.moved;
       for (std::size_t i = 0; i < v.tensors.size(); ++i) {
-        const Statistics::Record& r = v.statistics->records[i / 3];
+        Statistics::Record& r = v.statistics->records[i / 3];
+        r.initial = v.initial[i / 3];
         const Buffer* const b = std::array{r.mean, r.var, r.count}[i % 3];
         detail::write_values(b->stored(), v.tensors[i].view_of());
       }
@@ -241,6 +243,7 @@ class Backup {
   struct Values {
     std::shared_ptr<Statistics> statistics;
     bool moved;
+    std::vector<double> initial;
     std::vector<Tensor> tensors;
   };
   std::vector<Values> layers_;

@@ -140,6 +140,37 @@ TEST_CASE("api: batch norm shows and switches its statistics") {
   CHECK(fmt::format("{}", bn).find("frozen") != std::string::npos);
 }
 
+TEST_CASE("api: the statistics of a model are set, guarded, kept, estimated and audited") {
+  SimpleModel model;
+  const std::vector<Tensor> batches{randn({16, 10}), randn({16, 10})};
+  nn::set_stats_mode(model, nn::StatsMode::track);
+  nn::set_stats_mode(model, nn::StatsMode::hold, [](const std::string& path, const nn::BatchNorm&) {
+    return path != "linear";
+  });
+  { const nn::StatsGuard guard(model, nn::StatsMode::track); }
+  nn::set_stats_mode(model, nn::StatsMode::track);
+  nn::reset_running_stats(model);
+  nn::estimate_running_stats(model, batches);
+  nn::estimate_running_stats(model, {batches[0]});
+  const auto s = nn::snapshot_stats(model);
+  nn::restore_stats(model, s);
+  SimpleModel other;
+  nn::set_stats_mode(other, nn::StatsMode::track);
+  nn::copy_stats(model, other);
+  nn::select_stats(model, "adversarial");
+  { const nn::SelectStats guard(model, "main"); }
+  {
+    const nn::AccumulateStats guard(model);
+    for (const Tensor& x : batches) model(x);
+  }
+  nn::select_stats(model, "main");
+  CHECK(fmt::format("{}", nn::audit_stats(model)).starts_with("layer"));
+  CHECK(nn::audit_stats(model, s).layers.size() == 2);
+  CHECK(nn::audit_stats(model, s, batches).layers[0].gap.has_value());
+  CHECK(nn::audit_stats(model, {}, batches).problems.size() ==
+        nn::audit_stats(model, batches).problems.size());
+}
+
 TEST_CASE("api: an optimizer is built, stepped, changed, saved and loaded") {
   SimpleModel model;
   optim::SGD opt(model.parameters(), {.lr = 0.01,

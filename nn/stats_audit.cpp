@@ -1,0 +1,243 @@
+// Everything is judged from one layer's figures at a time; a distance is counted in standard
+// deviations √(var + eps) of the record, which is what eval() divides by.
+#include <cairn/core/ops/internal.h>
+#include <cairn/nn/stats_audit.h>
+#include <cairn/nn/stats_pass.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace cairn::nn {
+namespace {
+
+// Mean and variance of each channel; the variance is unbiased, as a record's.
+struct Channels {
+  std::vector<double> mean, var;
+};
+
+Channels channels_of(const Tensor& mean, const Tensor& var, double factor = 1) {
+  Channels channels{mean.to_vector<double>(), var.to_vector<double>()};
+  for (double& v : channels.var) v *= factor;
+  return channels;
+}
+
+// A distance that is not finite is no distance: such channels are reported as what they are.
+std::optional<StatsDistance> distance(const Channels& other, const Channels& record, double eps) {
+  std::optional<StatsDistance> largest;
+  for (std::size_t c = 0; c < record.mean.size(); ++c) {
+    const double unit = std::sqrt(record.var[c] + eps);
+    const double by_mean = std::abs(other.mean[c] - record.mean[c]) / unit;
+    const double by_deviation = std::abs(std::sqrt(other.var[c] + eps) / unit - 1);
+    const double size = std::max(by_mean, by_deviation);
+    if (!std::isfinite(by_mean) || !std::isfinite(by_deviation)) continue;
+    if (!largest || size > largest->size) largest = {size, static_cast<int64_t>(c)};
+  }
+  return largest;
+}
+
+void sort_channels(LayerAudit& audit, const Channels& channels, double eps) {
+  const auto add = [](std::vector<int64_t>& to, std::size_t channel) {
+    const auto c = static_cast<int64_t>(channel);
+    if (std::ranges::find(to, c) == to.end()) to.push_back(c);
+  };
+  for (std::size_t c = 0; c < channels.mean.size(); ++c) {
+    const double v = channels.var[c];
+    if (!std::isfinite(channels.mean[c]) || !std::isfinite(v)) {
+      add(audit.non_finite, c);
+    } else if (v == 0) {
+      add(audit.dead, c);
+    } else if (v < eps) {
+      add(audit.vanishing, c);
+    }
+  }
+}
+
+// "channel 2", "channels 0, 3 and 5", "channels 0, 1, 2 and 61 more".
+std::string listed(const std::vector<int64_t>& channels) {
+  if (channels.size() == 1) return fmt::format("channel {}", channels[0]);
+  const bool all = channels.size() <= 4;
+  const auto shown =
+      channels.begin() + (all ? static_cast<std::ptrdiff_t>(channels.size()) - 1 : 3);
+  const std::string first = fmt::format("channels {}", fmt::join(channels.begin(), shown, ", "));
+  return all ? fmt::format("{} and {}", first, channels.back())
+             : fmt::format("{} and {} more", first, channels.size() - 3);
+}
+
+constexpr double far = 0.5;     // standard deviations
+constexpr double young = 0.05;  // of a record that is still what it began as
+
+struct Findings {
+  StatsAudit audit;
+
+  template <class... Args>
+  void add(const std::string& name, fmt::format_string<Args...> text, Args&&... args) {
+    audit.problems.push_back(name + ": " + fmt::format(text, std::forward<Args>(args)...));
+  }
+};
+
+// In plain words, what of these figures explains an eval() that is worse than train().
+void judge(Findings& findings, const std::string& name, const LayerAudit& a, const Statistics& s,
+           const BatchNorm& layer, bool model_trains, int64_t values) {
+  if (a.training != model_trains) {
+    findings.add(name, "it is in {} while the model is in {}", a.training ? "train()" : "eval()",
+                 model_trains ? "train()" : "eval()");
+  }
+  if (!a.has_record) {
+    findings.add(name, "it keeps no record, so eval normalises by the batch it is given");
+    return;
+  }
+  const char* const who =
+      a.mode == StatsMode::frozen ? "train and eval normalise" : "eval normalises";
+  if (!a.moved) findings.add(name, "{} by a record that never moved", who);
+  if (!a.non_finite.empty()) {
+    findings.add(name, "{} by a record that is not finite at {}", who, listed(a.non_finite));
+  }
+  if (!a.dead.empty())
+    findings.add(name, "{}: the variance is 0, so nothing gets through but bias", listed(a.dead));
+  if (!a.vanishing.empty()) {
+    findings.add(name, "{}: the variance is below eps, which then does the normalising",
+                 listed(a.vanishing));
+  }
+  const Statistics::Record& r = s.records[s.selected];
+  if (a.moved && r.initial > young && !r.mean->assigned() && !r.var->assigned()) {
+    findings.add(name, "after {} {} {:.0f} % of the record is still what it began as, 0 and 1",
+                 a.count, a.count == 1 ? "batch" : "batches", 100 * r.initial);
+  }
+  if (a.mode == StatsMode::track && layer.running_mean.frozen() != layer.running_var.frozen()) {
+    const bool mean = layer.running_mean.frozen();
+    findings.add(name, "{} is frozen by hand while {} moves", mean ? "running_mean" : "running_var",
+                 mean ? "running_var" : "running_mean");
+  }
+  if (a.drift && a.drift->size > 1) {
+    findings.add(name,
+                 "the record has drifted by {:.2g} of its standard deviations since the "
+                 "snapshot, at channel {}",
+                 a.drift->size, a.drift->channel);
+  }
+  // The mean of n values is itself uncertain by 1/√n.
+  if (a.gap && a.gap->size > std::max(far, 4 / std::sqrt(static_cast<double>(values)))) {
+    findings.add(name,
+                 "{} by a record that is {:.2g} of its standard deviations away from the "
+                 "given batches, at channel {}",
+                 who, a.gap->size, a.gap->channel);
+  }
+}
+
+const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::string& path,
+                                  const std::string& record) {
+  for (const auto& layer : snapshot.layers) {
+    if (layer.path != path) continue;
+    for (const auto& r : layer.records) {
+      if (r.name == record) return &r;
+    }
+  }
+  return nullptr;
+}
+
+// `measured` are the moments that the batches had in a layer, if there were any.
+template <class Measured>
+StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured measured) {
+  Findings findings;
+  for (auto& [path, module] : model.named_modules()) {
+    const auto* const layer = dynamic_cast<const BatchNorm*>(&module);
+    if (layer == nullptr) continue;
+    const Statistics& s = *Statistics::of(*layer);
+    LayerAudit a{.path = path,
+                 .mode = s.mode,
+                 .training = layer->is_training(),
+                 .has_record = s.bound,
+                 .record = layer->selected_stats(),
+                 .count = s.count.item<int64_t>(),
+                 .moved = false};
+    int64_t values = 0;
+    if (s.bound) {
+      const Channels record = channels_of(s.mean, s.var);
+      const auto is = [](double v) { return [v](double w) { return v == w; }; };
+      a.moved = a.count != 0 || !std::ranges::all_of(record.mean, is(0)) ||
+                !std::ranges::all_of(record.var, is(1));
+      sort_channels(a, record, s.eps);
+      if (const auto* then = find(snapshot, path, a.record)) {
+        check(then->mean.shape() == s.mean.shape(),
+              "audit_stats: the snapshot's record of '{}' has channels {}, the layer {}", path,
+              then->mean.shape(), s.mean.shape());
+        a.drift = distance(record, channels_of(then->mean, then->var), s.eps);
+      }
+      const detail::Moments* const m = measured(s);
+      if (m != nullptr && m->count > 1) {
+        values = m->count;
+        const Channels batches = channels_of(m->mean, m->var, detail::unbias(m->count));
+        a.gap = distance(batches, record, s.eps);
+        sort_channels(a, batches, s.eps);
+      }
+    }
+    judge(findings, path.empty() ? layer->kind() : path, a, s, *layer, model.is_training(), values);
+    findings.audit.layers.push_back(std::move(a));
+  }
+  return std::move(findings.audit);
+}
+
+}  // namespace
+
+StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot) {
+  return detail::no_bad_alloc("audit_stats", [&] {
+    return audit(model, snapshot, [](const Statistics&) { return nullptr; });
+  });
+}
+
+std::string to_string(const StatsAudit& report) {
+  std::size_t width = 5;
+  for (const LayerAudit& a : report.layers) width = std::max(width, a.path.size());
+  const auto number = [](const std::optional<StatsDistance>& d) {
+    return d ? fmt::format("{:.2g}", d->size) : std::string("-");
+  };
+  std::string text =
+      fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", "layer", width,
+                  "mode", "flag", "record", "batches", "moved", "drift", "gap", "channels");
+  for (const LayerAudit& a : report.layers) {
+    std::string channels;
+    const auto count = [&](const std::vector<int64_t>& some, const char* what) {
+      if (!some.empty()) {
+        channels += fmt::format("{}{} {}", channels.empty() ? "" : ", ", some.size(), what);
+      }
+    };
+    count(a.non_finite, "not finite");
+    count(a.dead, "dead");
+    count(a.vanishing, "vanishing");
+    text += fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", a.path,
+                        width, to_string(a.mode), a.training ? "train" : "eval",
+                        a.has_record ? a.record : "none", a.count, a.moved ? "yes" : "no",
+                        number(a.drift), number(a.gap), channels.empty() ? "ok" : channels);
+  }
+  text += report.problems.empty() ? "\nNothing looks wrong." : "\nWhat looks wrong:";
+  for (const std::string& problem : report.problems) text += "\n  " + problem;
+  return text;
+}
+
+}  // namespace cairn::nn
+
+namespace cairn::detail {
+
+nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
+                           const NextBatch& next) {
+  return no_bad_alloc("audit_stats", [&] {
+    std::vector<std::pair<const nn::Statistics*, nn::Statistics::Pool>> pools;
+    {
+      const nn::StatsPass pass(model);
+      for (const auto& l : pass.layers())
+        pools.emplace_back(l.statistics.get(), nn::Statistics::Pool{nullptr});
+      for (std::size_t i = 0; i < pools.size(); ++i)
+        pass.layers()[i].statistics->pool = &pools[i].second;
+      nn::StatsPass::run(model, next);
+    }
+    return nn::audit(model, snapshot, [&](const nn::Statistics& s) -> const Moments* {
+      for (const auto& [layer, pool] : pools) {
+        if (layer == &s && s.selected < pool.moments.size()) return &pool.moments[s.selected];
+      }
+      return nullptr;
+    });
+  });
+}
+
+}  // namespace cairn::detail
