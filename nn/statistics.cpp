@@ -57,8 +57,8 @@ void Statistics::Pool::reserve(std::size_t record, int64_t channels) {
   if (outer != nullptr) outer->reserve(record, channels);
   if (moments.size() <= record) moments.resize(record + 1);
   if (moments[record].mean.defined()) return;
-  const Tensor mean = zeros({channels}, {.dtype = DType::float64});
-  moments[record] = {.mean = mean, .var = mean.clone(), .count = 0};
+  const Tensor zero = zeros({channels}, {.dtype = DType::float64});
+  moments[record] = {.mean = zero, .var = zero.clone(), .count = 0};
 }
 
 void Statistics::record(std::size_t index, const detail::Moments& moments) noexcept {
