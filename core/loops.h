@@ -303,6 +303,7 @@ void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out
   const FoldPlan plan(x, dims);
   const Plan<1>&kept = plan.kept, &folded = plan.folded;
   const int64_t outputs = kept.count(), count = folded.count();
+  if (outputs == 0) return;
   const int64_t worth = grain_elements / std::max<int64_t>(count, 1);
 
   const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
@@ -319,7 +320,7 @@ void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out
   }
 
   constexpr int64_t block = 1 << 16;
-  const int64_t blocks = (count + block - 1) / block;
+  const int64_t blocks = count / block + (count % block != 0);
   std::vector<Acc> parts = no_bad_alloc("reduce", [&] {
     return std::vector<Acc>(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
   });

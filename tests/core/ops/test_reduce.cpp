@@ -104,6 +104,12 @@ TEST_CASE("empty: the sum is 0, the mean NaN, an extreme an error") {
   CHECK_ERROR(argmax(e, 0), "argmax: of no values: [0, 3]");
 }
 
+TEST_CASE("sum: no values of a huge size take no time and no memory") {
+  constexpr int64_t huge = int64_t{1} << 60;
+  CHECK(equal(sum(zeros({huge, 0}), {0}), zeros({0})));
+  CHECK(equal(amax(zeros({0, INT64_MAX}), {1}), zeros({0})));
+}
+
 TEST_CASE("scalars reduce to themselves") {
   CHECK(equal(sum(tensor(3)), tensor(3)));
   CHECK(equal(mean(tensor(3), {}), tensor(3)));
