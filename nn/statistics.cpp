@@ -58,7 +58,7 @@ void Statistics::Pool::reserve(std::size_t record, int64_t channels) {
   if (moments.size() <= record) moments.resize(record + 1);
   if (moments[record].mean.defined()) return;
   const Tensor zero = zeros({channels}, {.dtype = DType::float64});
-  moments[record] = {.mean = zero, .var = zero.clone(), .count = 0};
+  moments[record] = {.mean = zero, .rest = zero.clone(), .var = zero.clone(), .count = 0};
 }
 
 void Statistics::record(std::size_t index, const detail::Moments& moments) noexcept {

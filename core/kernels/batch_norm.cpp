@@ -150,7 +150,7 @@ int64_t workspace_size(const ChannelSizes& n) {
 // a double, however far the mean is from 0. A constant channel has d = 0 throughout.
 template <class T>
 void channel_moments(const ChannelSizes& n, const ChannelData<const T>& x, double* mean,
-                     double* var, double* workspace) {
+                     double* rest, double* var, double* workspace) {
   const auto origin = [&x](int64_t c) {
     const auto first = static_cast<double>(*line(x, 0, c));
     return std::isfinite(first) ? first : 0.0;
@@ -168,6 +168,7 @@ void channel_moments(const ChannelSizes& n, const ChannelData<const T>& x, doubl
   for (int64_t c = 0; c < n.channels; ++c) {
     const double sum = mean[c], squares = var[c];
     mean[c] = origin(c) + sum / count;
+    rest[c] = std::isfinite(mean[c]) ? origin(c) - mean[c] + sum / count : 0;
     var[c] = (squares - sum * (sum / count)) / count;
     if (var[c] < 0) var[c] = 0;
   }
@@ -218,7 +219,7 @@ void channel_input_gradient(const ChannelSizes& n, const ChannelData<const T>& g
 
 #define CAIRN_KERNELS(T)                                                                          \
   template void channel_moments(const ChannelSizes&, const ChannelData<const T>&, double*,        \
-                                double*, double*);                                                \
+                                double*, double*, double*);                                       \
   template void channel_products(const ChannelSizes&, const ChannelData<const T>&,                \
                                  const ChannelData<const T>&, const double*, double*, double*,    \
                                  double*);                                                        \

@@ -21,10 +21,11 @@ struct ChannelData {
 /// How many doubles of workspace channel_moments and channel_products want.
 int64_t workspace_size(const ChannelSizes& n);
 
-/// mean[c] and the biased var[c] of each channel. At least one value a channel.
+/// mean[c], what of it is lost in rounding, and the biased var[c] of each channel. At least one
+/// value a channel.
 template <class T>
 void channel_moments(const ChannelSizes& n, const ChannelData<const T>& x, double* mean,
-                     double* var, double* workspace);
+                     double* rest, double* var, double* workspace);
 
 /// sum[c] = Σ g and product[c] = Σ g (x - mean[c]).
 template <class T>

@@ -260,11 +260,11 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
         "batch, or StatsMode::frozen",
         op, input.shape());
   const Tensor x = walkable(input);
-  moments = {per_channel(op, x), per_channel(op, x), count};
+  moments = {per_channel(op, x), per_channel(op, x), per_channel(op, x), count};
   const Tensor workspace = new_tensor(op, {kernels::workspace_size(n)}, DType::float64);
   dispatch_floating(x.dtype(), [&]<class T>(T) {
-    kernels::channel_moments(n, channels<const T>(x), doubles(moments.mean), doubles(moments.var),
-                             doubles(workspace));
+    kernels::channel_moments(n, channels<const T>(x), doubles(moments.mean), doubles(moments.rest),
+                             doubles(moments.var), doubles(workspace));
   });
   const Tensor s = inverse_deviation(op, moments.var, eps);
   const Tensor y = apply(op, x, moments.mean, s, affine);
@@ -287,15 +287,24 @@ Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& me
 }
 
 // Chan et al. 1979: with n = a + b values, m = m_a + (m_b - m_a) b/n and
-// n v = a v_a + b v_b + (m_b - m_a)² ab/n.
+// n v = a v_a + b v_b + (m_b - m_a)² ab/n. Means are pairs, since far from 0 their difference is
+// what a double rounds off.
 void merge(Moments& sum, const Moments& more) noexcept {
   const auto n = static_cast<double>(sum.count + more.count);
   const double a = static_cast<double>(sum.count) / n, b = static_cast<double>(more.count) / n;
   for (int64_t c = 0; c < more.mean.numel(); ++c) {
-    const double apart = doubles(more.mean)[c] - doubles(sum.mean)[c];
-    double& v = doubles(sum.var)[c];
-    v = a * v + b * doubles(more.var)[c] + apart * a * apart * b;
-    doubles(sum.mean)[c] += apart * b;
+    double &m = doubles(sum.mean)[c], &rest = doubles(sum.rest)[c], &v = doubles(sum.var)[c];
+    const double m_b = doubles(more.mean)[c], rest_b = doubles(more.rest)[c];
+    const double v_b = doubles(more.var)[c];
+    if (sum.count == 0) {
+      m = m_b, rest = rest_b, v = v_b;
+      continue;
+    }
+    const double apart = (m_b - m) + (rest_b - rest), step = rest + apart * b;
+    v = a * v + b * v_b + apart * apart * a * b;
+    const double before = m;
+    m = before + step;
+    rest = std::isfinite(m) ? before - m + step : 0;
   }
   sum.count += more.count;
 }

@@ -9,8 +9,8 @@ namespace cairn::detail {
 
 /// What a forward in training measured of each channel.
 struct Moments {
-  Tensor mean, var;   // float64 (C); the variance biased
-  int64_t count = 0;  // values a channel
+  Tensor mean, rest, var;  // float64 (C); the mean is mean + rest, the variance biased
+  int64_t count = 0;       // values a channel
 };
 
 struct Affine {
@@ -33,7 +33,8 @@ void check_momentum(const char* op, double momentum);
 /// Throws Error unless eps is finite and not negative.
 void check_eps(const char* op, double eps);
 
-/// `sum` becomes the moments of its values and of those of `more`, as if measured at once.
+/// `sum` becomes the moments of its values and of those of `more`, as if measured at once, however
+/// far the means are from 0.
 void merge(Moments& sum, const Moments& more) noexcept;
 
 /// running <- (1 - share) running + share * factor * measured, in double; a share of 1 replaces
