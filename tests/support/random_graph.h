@@ -58,6 +58,7 @@ class RandomGraph {
   int64_t reshaped(std::size_t value, const Shape& shape);
   int64_t fitted(std::size_t value, const Operand& operand, const Shape& shape);
   void add_op(const Op& op);
+  bool is_tame(const std::function<Tensor(const Tensors&)>& f);
   void add_write();
   void choose_outputs();
 
