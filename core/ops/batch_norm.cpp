@@ -149,12 +149,16 @@ void set_affine(const Products& sums, const Tensor& s, DType dtype, Gradients& d
 // The backward of a forward by the batch. Each of its two readings follows the head of this file.
 struct ByBatch {
   const char* op;
-  Saved input;
-  Saved weight;    // if the input wants a gradient
+  Saved input;     // if it or weight wants a gradient
+  Saved weight;    // if the input does
   Tensor mean, s;  // of each channel, in double
   double n, eps;
 
   void operator()(const Tensor& dy, Gradients& dx) const {
+    if (!dx.wanted(0) && !dx.wanted(1)) {
+      dx[2] = sum(dy, all_but_channel(dy));
+      return;
+    }
     is_grad_enabled() ? recorded(dy, dx) : fused(dy, dx);
   }
 
@@ -224,9 +228,11 @@ struct ByRecord {
   }
 };
 
+bool wants_gradient(const Tensor& x) { return x.defined() && x.requires_grad(); }
+
 // Saves `value` if the gradient of `target`, which is what it is for, is wanted.
 Saved save_for(const Tensor& target, const Tensor& value) {
-  return target.defined() && target.requires_grad() ? save(value) : Saved();
+  return wants_gradient(target) ? save(value) : Saved();
 }
 
 template <class Backward>
@@ -268,9 +274,10 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
   });
   const Tensor s = inverse_deviation(op, moments.var, eps);
   const Tensor y = apply(op, x, moments.mean, s, affine);
-  return join(op, y, input, affine,
-              ByBatch{op, save(input), save_for(input, affine.weight), moments.mean, s,
-                      static_cast<double>(count), eps});
+  return join(
+      op, y, input, affine,
+      ByBatch{op, save_for(wants_gradient(input) ? input : affine.weight, input),
+              save_for(input, affine.weight), moments.mean, s, static_cast<double>(count), eps});
 }
 
 Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& mean,
