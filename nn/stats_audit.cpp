@@ -110,11 +110,8 @@ void judge(Findings& findings, const std::string& name, const LayerAudit& a, con
     findings.add(name, "{} is frozen by hand while {} moves", mean ? "running_mean" : "running_var",
                  mean ? "running_var" : "running_mean");
   }
-  if (a.drift && a.drift->size > 1) {
-    findings.add(name,
-                 "the record has drifted by {:.2g} of its standard deviations since the "
-                 "snapshot, at channel {}",
-                 a.drift->size, a.drift->channel);
+  if (a.mode != StatsMode::track && a.drift && a.drift->size > 0) {
+    findings.add(name, "its mode is {}, and yet the record has moved since the snapshot", a.mode);
   }
   // The mean of n values is itself uncertain by 1/√n.
   if (a.gap && a.gap->size > std::max(far, 4 / std::sqrt(static_cast<double>(values)))) {

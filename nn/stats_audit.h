@@ -62,6 +62,10 @@ StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot, Batches&& b
     return detail::audit_stats(model, snapshot, next);
   });
 }
+inline StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot,
+                              std::initializer_list<Tensor> batches) {
+  return audit_stats(model, snapshot, std::vector<Tensor>(batches));
+}
 template <detail::BatchSource Batches>
 StatsAudit audit_stats(Module& model, Batches&& batches) {
   return audit_stats(model, StatsSnapshot(), std::forward<Batches>(batches));

@@ -167,7 +167,7 @@ TEST_CASE("api: the statistics of a model are set, guarded, kept, estimated and 
   CHECK(fmt::format("{}", nn::audit_stats(model)).starts_with("layer"));
   CHECK(nn::audit_stats(model, s).layers.size() == 2);
   CHECK(nn::audit_stats(model, s, batches).layers[0].gap.has_value());
-  CHECK(nn::audit_stats(model, {}, batches).problems.size() ==
+  CHECK(nn::audit_stats(model, {}, {batches[0], batches[1]}).problems.size() ==
         nn::audit_stats(model, batches).problems.size());
 }
 
