@@ -171,7 +171,7 @@ inline const std::vector<Op>& table() {
       {"sub_ 2, div_ 3", {matrix}, [](Inputs x) { return x[0].clone().sub_(2).div_(3); }},
       {"clamp_", {matrix}, [](Inputs x) { return x[0].clone().clamp_(-1, 0.5); }},
       {"copy_", {matrix, row}, [](Inputs x) { return x[0].clone().mul_(2).copy_(x[1]); }},
-      {"fill_", {matrix}, [](Inputs x) { return x[0].clone().fill_(3) + x[0]; }},
+      {"fill_", {matrix}, [](Inputs x) { return x[0].clone().fill_(3) * x[0]; }},
       {"zero_", {matrix}, [](Inputs x) { return x[0].clone().zero_() + x[0]; }},
   };
   return ops;
