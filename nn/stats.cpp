@@ -7,15 +7,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 
 namespace cairn::nn {
 namespace {
 
-// A layer and what it keeps, at its path.
 struct Layer {
   std::string path;
-  BatchNorm& layer;
   std::shared_ptr<Statistics> statistics;
 };
 
@@ -24,7 +23,7 @@ std::vector<Layer> layers_of(const Module& model, const StatsPredicate& predicat
   for (auto& [path, module] : model.named_modules()) {
     auto* const layer = dynamic_cast<BatchNorm*>(&module);
     if (layer == nullptr || (predicate && !predicate(path, *layer))) continue;
-    layers.push_back({path, *layer, Statistics::of(*layer)});
+    layers.push_back({path, Statistics::of(*layer)});
   }
   return layers;
 }
@@ -108,61 +107,61 @@ StatsSnapshot snapshot_stats(const Module& model) {
 
 namespace {
 
+// Why a layer, if there is one, cannot take these records; empty if it can.
+std::string obstacle(const Statistics* s, const StatsSnapshot::Layer& given) {
+  if (s == nullptr) return "the model has no batch norm there";
+  if (!s->bound) return "the layer keeps no record; turn it on with track_running_stats(true)";
+  for (const StatsSnapshot::Record& r : given.records) {
+    if (!r.mean.defined() || !r.var.defined() || !r.count.defined()) {
+      return "a tensor of its record is undefined";
+    }
+    if (r.mean.shape() != s->mean.shape() || r.var.shape() != s->var.shape() ||
+        r.count.shape() != s->count.shape()) {
+      return fmt::format("a record of shapes {}, {} and {}, the layer's are {}, {} and {}",
+                         r.mean.shape(), r.var.shape(), r.count.shape(), s->mean.shape(),
+                         s->var.shape(), s->count.shape());
+    }
+  }
+  return "";
+}
+
 void write_snapshot(const char* op, Module& model, const StatsSnapshot& snapshot, bool complete) {
   const std::vector<Layer> layers = layers_of(model);
+  std::vector<std::pair<Statistics*, const StatsSnapshot::Layer*>> pairs;
   std::string problems;
-  const auto no_record = [&](const std::string& path, const char* what) {
+  const auto problem = [&](const std::string& path, const std::string& what) {
     problems += fmt::format("\n  {}: {}", quoted(path), what);
   };
-  std::vector<std::pair<const Layer*, const StatsSnapshot::Layer*>> pairs;
   for (const StatsSnapshot::Layer& given : snapshot.layers) {
-    const auto found = std::find_if(layers.begin(), layers.end(),
-                                    [&](const Layer& l) { return l.path == given.path; });
-    if (found == layers.end()) {
-      no_record(given.path, "the model has no batch norm there");
-      continue;
+    const auto found = std::ranges::find(layers, given.path, &Layer::path);
+    Statistics* const s = found == layers.end() ? nullptr : found->statistics.get();
+    const std::string reason = obstacle(s, given);
+    if (reason.empty()) {
+      pairs.emplace_back(s, &given);
+    } else {
+      problem(given.path, reason);
     }
-    if (!found->statistics->bound) {
-      no_record(given.path, "the layer keeps no record; turn it on with track_running_stats(true)");
-      continue;
-    }
-    const Statistics& s = *found->statistics;
-    for (const StatsSnapshot::Record& r : given.records) {
-      const bool whole = r.mean.defined() && r.var.defined() && r.count.defined();
-      if (!whole) {
-        no_record(given.path, "a tensor of its record is undefined");
-      } else if (r.mean.shape() != s.mean.shape() || r.var.shape() != s.var.shape() ||
-                 r.count.shape() != s.count.shape()) {
-        problems +=
-            fmt::format("\n  {}: a record of shapes {}, {} and {}, the layer's are {}, {} and {}",
-                        quoted(given.path), r.mean.shape(), r.var.shape(), r.count.shape(),
-                        s.mean.shape(), s.var.shape(), s.count.shape());
-      }
-    }
-    pairs.emplace_back(&*found, &given);
   }
   for (const Layer& l : layers) {
-    const bool given = std::any_of(snapshot.layers.begin(), snapshot.layers.end(),
-                                   [&](const auto& g) { return g.path == l.path; });
-    if (complete && l.statistics->bound && !given) {
-      no_record(l.path, "the other model has no record there");
+    const auto& given = snapshot.layers;
+    if (complete && l.statistics->bound &&
+        std::ranges::find(given, l.path, &StatsSnapshot::Layer::path) == given.end()) {
+      problem(l.path, "the other model has no record there");
     }
   }
   check(problems.empty(), "{}: nothing was written, because{}", op, problems);
 
   try {
-    for (const auto& [layer, given] : pairs) {
-      for (const auto& r : given->records) layer->statistics->draft(r.name);
+    for (const auto& [s, given] : pairs) {
+      for (const auto& r : given->records) s->draft(r.name);
     }
   } catch (...) {
-    for (const auto& [layer, given] : pairs) layer->statistics->settle(false);
+    for (const auto& [s, given] : pairs) s->settle(false);
     throw;
   }
-  for (const auto& [layer, given] : pairs) {  // from here nothing can fail
-    layer->statistics->settle(true);
-    for (const auto& r : given->records) {
-      layer->statistics->assign(*layer->statistics->find(r.name), r.mean, r.var, r.count);
-    }
+  for (const auto& [s, given] : pairs) {  // from here nothing can fail
+    s->settle(true);
+    for (const auto& r : given->records) s->assign(*s->find(r.name), r.mean, r.var, r.count);
   }
 }
 
@@ -181,12 +180,13 @@ void copy_stats(const Module& from, Module& to) {
 // ---- estimating ----
 
 StatsPass::StatsPass(Module& model) {
-  for (auto& [path, module] : model.named_modules())
+  for (auto& [path, module] : model.named_modules()) {
     flags_.emplace_back(&module, module.is_training());
+  }
   for (Layer& l : layers_of(model)) {
     if (!l.statistics->bound) continue;
     Statistics& s = *l.statistics;
-    layers_.push_back({l.path, l.layer, l.statistics, s.mode, s.pool, s.estimating});
+    layers_.push_back({l.statistics, s.mode, s.pool, s.estimating});
   }
   model.train();
   for (Saved& l : layers_) {
@@ -222,8 +222,9 @@ class Backup {
       Values& values = layers_.emplace_back(Values{l.statistics, l.statistics->moved, {}, {}});
       for (const Statistics::Record& r : l.statistics->records) {
         values.initial.push_back(r.initial);
-        for (const Buffer* b : {r.mean, r.var, r.count})
+        for (const Buffer* b : {r.mean, r.var, r.count}) {
           values.tensors.push_back(b->stored().clone());
+        }
       }
     }
   }

@@ -11,8 +11,6 @@ namespace cairn::nn {
 class StatsPass {
  public:
   struct Saved {
-    std::string path;
-    BatchNorm& layer;
     std::shared_ptr<Statistics> statistics;
     StatsMode mode;
     Statistics::Pool* pool;
