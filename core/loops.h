@@ -351,6 +351,7 @@ void fold_into(const View& x, const std::array<bool, Shape::max_rank>& dims, Out
 template <class T, class F>
 void for_each_row(const View& x, const View& y, int64_t d, F f) {
   if (x.numel == 0) return;
+  if (x.shape.empty()) return f(x.as<T>(), 1, y.as<T>(), 1, 1);
   Plan<2> plan;
   for (int64_t k = 0; k < x.shape.size(); ++k) {
     if (k != d) plan.add(x.shape[k], {x.strides[k], y.strides[k]});

@@ -189,6 +189,7 @@ CAIRN_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bia
 
 // ---- joining and picking ----
 
+/// The parts side by side along d; one of shape [0] joins any others.
 CAIRN_API Tensor cat(const std::vector<Tensor>& parts, int64_t d = 0);
 CAIRN_API Tensor stack(const std::vector<Tensor>& parts, int64_t d = 0);
 /// The slices of x along d at the positions in `index` (int64, rank 1).

@@ -80,10 +80,14 @@ int64_t wrap_dim(const char* op, int64_t d, int64_t rank) {
   return wrapped;
 }
 
+int64_t wrap_dim_or_scalar(const char* op, int64_t d, int64_t rank) {
+  return rank == 0 && (d == 0 || d == -1) ? 0 : wrap_dim(op, d, rank);
+}
+
 std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank) {
   std::array<bool, Shape::max_rank> mask{};
   for (const int64_t d : dims) {
-    bool& seen = mask[static_cast<std::size_t>(wrap_dim(op, d, rank))];
+    bool& seen = mask[static_cast<std::size_t>(wrap_dim_or_scalar(op, d, rank))];
     check(!seen, "{}: dimension {} stands twice in {}", op, d, dims);
     seen = true;
   }

@@ -84,6 +84,9 @@ Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shap
 /// d counted from the front. Throws Error naming `op` if it is out of range.
 int64_t wrap_dim(const char* op, int64_t d, int64_t rank);
 
+/// The same, but 0 and -1 will do for a scalar, too: what reductions and their kind allow.
+int64_t wrap_dim_or_scalar(const char* op, int64_t d, int64_t rank);
+
 /// One flag a dimension, set for each of `dims`; throws Error if one stands twice.
 std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank);
 

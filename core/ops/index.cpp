@@ -50,7 +50,11 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
 }  // namespace
 
 Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
-  d = wrap_dim("gather", d, x.dim());
+  d = wrap_dim_or_scalar("gather", d, x.dim());
+  if (x.dim() == 0 || index.dim() == 0) {  // a scalar stands for [1]
+    const auto line = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
+    return gather(line(x), d, line(index)).reshape(index.shape());
+  }
   bool fits = index.dim() == x.dim();
   for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
   check(fits, "gather: index {} into {} along {}: the ranks must agree, and the other sizes fit",
@@ -69,8 +73,13 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
 }
 
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
-  d = wrap_dim("index_select", d, x.dim());
-  check(index.dim() == 1, "index_select: the index {} is not of rank 1", index.shape());
+  d = wrap_dim_or_scalar("index_select", d, x.dim());
+  check(index.dim() <= 1, "index_select: the index {} is not of rank 1", index.shape());
+  if (x.dim() == 0) {
+    check(index.numel() == 1, "index_select: {} indices into a scalar, which takes 1",
+          index.numel());
+    return gather(x, d, index.reshape({}));
+  }
   detail::check_indices("index_select", index, x.size(d));
   Shape column, shape = x.shape();  // the same index for every other position
   for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
@@ -78,8 +87,27 @@ Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
   return gather(x, d, index.reshape(column).expand(shape));
 }
 
-Tensor cat(const std::vector<Tensor>& parts, int64_t d) {
-  check(!parts.empty(), "cat: no tensors");
+namespace {
+
+// The parts, where those of shape [0] have the shape that fits the others: [0] joins anything.
+std::vector<Tensor> fitted(const std::vector<Tensor>& parts, int64_t d) {
+  std::vector<Tensor> result = parts;
+  const auto none = [](const Tensor& part) { return part.shape() == Shape{0}; };
+  const auto some = std::find_if_not(result.begin(), result.end(), none);
+  if (some == result.end()) return result;
+  Shape shape = some->shape();
+  shape[wrap_dim("cat", d, shape.size())] = 0;
+  for (Tensor& part : result) {
+    if (none(part)) part = part.reshape(shape);
+  }
+  return result;
+}
+
+}  // namespace
+
+Tensor cat(const std::vector<Tensor>& given, int64_t d) {
+  check(!given.empty(), "cat: no tensors");
+  const std::vector<Tensor> parts = detail::no_bad_alloc("cat", [&] { return fitted(given, d); });
   const Tensor& first = parts.front();
   d = wrap_dim("cat", d, first.dim());
   Shape shape = first.shape();

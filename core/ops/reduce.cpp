@@ -208,7 +208,7 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
 
 Tensor softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating(input);
-  d = wrap_dim("softmax", d, x.dim());
+  d = wrap_dim_or_scalar("softmax", d, x.dim());
   Tensor y = new_tensor("softmax", x.shape(), x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
     detail::for_each_row<T>(x.view_of(), y.view_of(), d,
@@ -232,7 +232,7 @@ Tensor softmax(const Tensor& input, int64_t d) {
 
 Tensor log_softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating(input);
-  d = wrap_dim("log_softmax", d, x.dim());
+  d = wrap_dim_or_scalar("log_softmax", d, x.dim());
   Tensor y = new_tensor("log_softmax", x.shape(), x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
     detail::for_each_row<T>(x.view_of(), y.view_of(), d,

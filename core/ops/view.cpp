@@ -86,9 +86,9 @@ Tensor Tensor::view(const Shape& wanted) const {
 }
 
 Tensor Tensor::flatten(int64_t from, int64_t to) const {
+  from = wrap_dim_or_scalar("flatten", from, dim());
+  to = wrap_dim_or_scalar("flatten", to, dim());
   if (dim() == 0) return reshape({1});
-  from = wrap_dim("flatten", from, dim());
-  to = wrap_dim("flatten", to, dim());
   check(from <= to, "flatten: from dimension {} to {} of {}", from, to, shape());
   Shape joined = shape();
   for (int64_t d = from; d < to; ++d) {
@@ -116,8 +116,9 @@ Tensor Tensor::permute(const Dims& order) const {
 }
 
 Tensor Tensor::transpose(int64_t a, int64_t b) const {
-  a = wrap_dim("transpose", a, dim());
-  b = wrap_dim("transpose", b, dim());
+  a = wrap_dim_or_scalar("transpose", a, dim());
+  b = wrap_dim_or_scalar("transpose", b, dim());
+  if (dim() == 0) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
   std::swap(shape[a], shape[b]);
@@ -141,8 +142,8 @@ Tensor Tensor::unsqueeze(int64_t d) const {
 }
 
 Tensor Tensor::squeeze(int64_t d) const {
-  d = wrap_dim("squeeze", d, dim());
-  if (shape()[d] != 1) return *this;
+  d = wrap_dim_or_scalar("squeeze", d, dim());
+  if (dim() == 0 || shape()[d] != 1) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
   shape.erase(d);

@@ -31,7 +31,19 @@ TEST_CASE("cat and stack: parts that do not fit, and none, are errors") {
   CHECK_ERROR(cat({}), "cat: no tensors");
   CHECK_ERROR(stack({}), "stack: no tensors");
   CHECK_ERROR(stack({x, zeros({2})}), "stack: [2] beside [2, 3]; all shapes must be equal");
+  CHECK_ERROR(cat({zeros({0}), x}, 2), "cat: dimension 2 is out of range for rank 2");
   CHECK_ERROR(cat({tensor(1), tensor(2)}), "cat: dimension 0 is out of range for rank 0");
+}
+
+TEST_CASE("cat: [0] joins anything, and [0] alone stays [0]") {
+  CHECK(equal(cat({zeros({0}), x}), x));
+  CHECK(cat({zeros({0}), zeros({0})}).shape() == Shape{0});
+}
+
+TEST_CASE("index_select: a scalar is picked once") {
+  CHECK_ERROR(index_select(tensor(7), 0, tensor({0, 0}, i64)),
+              "index_select: 2 indices into a scalar, which takes 1");
+  CHECK_ERROR(index_select(tensor(7), 0, tensor(1, i64)), "gather: index 1 is not in [0, 1)");
 }
 
 TEST_CASE("index_select and gather: pick by int64 indices, repeats included") {

@@ -110,11 +110,14 @@ TEST_CASE("sum: no values of a huge size take no time and no memory") {
   CHECK(equal(amax(zeros({0, INT64_MAX}), {1}), zeros({0})));
 }
 
-TEST_CASE("scalars reduce to themselves") {
+TEST_CASE("scalars reduce to themselves, along 0 and -1 too, which are one dimension") {
   CHECK(equal(sum(tensor(3)), tensor(3)));
   CHECK(equal(mean(tensor(3), {}), tensor(3)));
   CHECK(equal(amax(tensor(3), {}), tensor(3)));
-  CHECK_ERROR(argmax(tensor(3), 0), "argmax: dimension 0 is out of range for rank 0");
+  CHECK(equal(sum(tensor(3), {0}, true), tensor(3)));
+  CHECK_ERROR(argmax(tensor(3), 1), "argmax: dimension 1 is out of range for rank 0");
+  CHECK_ERROR(softmax(tensor(3), -2), "softmax: dimension -2 is out of range for rank 0");
+  CHECK_ERROR(sum(tensor(3), {0, -1}), "sum: dimension -1 stands twice in [0, -1]");
 }
 
 TEST_CASE("a dimension out of range, or named twice, is an error") {
