@@ -2,6 +2,7 @@
 #include "support/approx.h"
 #include "support/golden.h"
 #include "support/gradcheck.h"
+#include "support/layout.h"
 
 #include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
@@ -112,7 +113,7 @@ TEST_CASE("batch_norm: the record after two batches is PyTorch's, for each momen
   }
 }
 
-TEST_CASE("batch_norm: gradients of first and second order in every mode, for each class") {
+TEST_CASE("batch_norm: gradients of first and second order in every mode, class and layout") {
   struct Mode {
     const char* name;
     StatsMode mode;
@@ -125,17 +126,26 @@ TEST_CASE("batch_norm: gradients of first and second order in every mode, for ea
                         {"frozen, train", StatsMode::frozen, true}}) {
     for (const std::string& kind : kinds) {
       for (const bool affine : {true, false}) {
-        CAPTURE(m.name);
-        CAPTURE(kind);
-        CAPTURE(affine);
-        const auto bn = layer_of(kind, {.affine = affine}, DType::float64);
-        bn->running_mean.copy_(tensor({0.5, -1, 2}));
-        bn->running_var.copy_(tensor({0.5, 1.5, 2}));
-        bn->set_stats_mode(m.mode);
-        bn->train(m.training);
-        std::vector<Tensor> leaves = bn->parameters();
-        leaves.push_back(channels_last(golden("batch_norm", kind + "/x1")).requires_grad_(true));
-        CHECK(gradcheck([&] { return (*bn)(leaves.back()); }, leaves));
+        const auto check = [&](Tensor x, const Shape& shape, const char* layout) {
+          CAPTURE(m.name);
+          CAPTURE(kind);
+          CAPTURE(affine);
+          CAPTURE(layout);
+          const auto bn = layer_of(kind, {.affine = affine}, DType::float64);
+          bn->running_mean.copy_(tensor({0.5, -1, 2}));
+          bn->running_var.copy_(tensor({0.5, 1.5, 2}));
+          bn->set_stats_mode(m.mode);
+          bn->train(m.training);
+          std::vector<Tensor> leaves = bn->parameters();
+          leaves.push_back(x.requires_grad_(true));
+          CHECK(gradcheck([&] { return (*bn)(leaves.back().expand(shape)); }, leaves));
+        };
+        const Tensor x = golden("batch_norm", kind + "/x1"), none = x.slice(0, 0, 0);
+        for (const Layout layout : every_layout) {
+          check(copy_in(layout, x), x.shape(), name_of(layout));
+          check(copy_in(layout, none), none.shape(), "empty");
+        }
+        check(channels_last(x), x.shape(), "channels last");
       }
     }
   }

@@ -52,6 +52,12 @@ struct Shared : Module {
   Tensor forward(const Tensor& x) override { return second(tanh(first(x))); }
 };
 
+// A loss takes two tensors; here the second is a constant.
+struct Distance : Module {
+  MSELoss& loss = child("loss", MSELoss({.reduction = Reduction::sum}));
+  Tensor forward(const Tensor& x) override { return loss(x, full_like(x, 0.3)); }
+};
+
 const std::vector<std::string> no_names;
 const std::vector<std::string> tracked{"weight", "bias", "running_mean", "running_var",
                                        "num_batches_tracked"};
@@ -77,6 +83,11 @@ std::vector<ModuleCase> every_module() {
           "Flatten(start_dim=1, end_dim=-1)"),
       without_forward(module_case<MSELoss>(
           "MSELoss", [] { return MSELoss(); }, {}, no_names, "MSELoss(reduction=mean)")),
+      module_case<Distance>(
+          "MSELoss from a constant", [] { return Distance(); }, {4, 3}, no_names,
+          "Distance(\n"
+          "  (loss): MSELoss(reduction=sum)\n"
+          ")"),
       module_case<BatchNorm1d>(
           "BatchNorm1d", [] { return BatchNorm1d(3); }, {5, 3}, tracked,
           "BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=true, stats=track)"),

@@ -14,7 +14,7 @@ const char* name_of(Layout layout);
 /// repeats with expand(): x itself can then be written.
 Tensor laid_out(Shape shape, Layout layout, DType dtype);
 
-/// A copy of x's values, laid out so; of an expanded one the first row, repeated.
+/// A copy of x laid out so; of what is to be expanded the first row.
 Tensor copy_in(Layout layout, const Tensor& x);
 
 }  // namespace cairn::test

@@ -2,6 +2,7 @@
 
 #include "support/approx.h"
 #include "support/gradcheck.h"
+#include "support/layout.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops.h>
@@ -88,16 +89,25 @@ void check_saving(const ModuleCase& c) {
   CHECK(equal((*fresh)(x), y));
 }
 
+// To the second order, in every layout of the input and for an empty batch.
 void check_gradients(const ModuleCase& c) {
   if (!c.has_forward) return;
   for (const bool training : {true, false}) {
-    CAPTURE(training);
-    const auto model = in_double(c);
-    model->train(training);
-    const Tensor x = input_of(c).requires_grad_(true);
-    std::vector<Tensor> leaves = model->parameters();
-    leaves.push_back(x);
-    CHECK(gradcheck([&] { return (*model)(x); }, leaves));
+    for (const bool empty_batch : {false, true}) {
+      for (const Layout layout : every_layout) {
+        INFO("training: " << training << ", empty: " << empty_batch << ", "
+                          << std::string(name_of(layout)));
+        const auto model = in_double(c);
+        model->train(training);
+        const Tensor values = empty_batch ? input_of(c).slice(0, 0, 0) : input_of(c);
+        // Expanded along the last dimension: a batch of equal rows has no variance.
+        Tensor x =
+            layout == Layout::expanded ? values.slice(-1, 0, 1).clone() : copy_in(layout, values);
+        std::vector<Tensor> leaves = model->parameters();
+        leaves.push_back(x.requires_grad_(true));
+        CHECK(gradcheck([&] { return (*model)(leaves.back().expand(values.shape())); }, leaves));
+      }
+    }
   }
 }
 

@@ -96,8 +96,8 @@ TEST_CASE("every op: how dy lies in memory does not change its gradients") {
     }
     const Shape shape = op.f(inputs).shape();
     for (const Layout layout : every_layout) {
-      INFO(std::string(op.name) << ", dy " << name_of(layout));
-      const Tensor dy = copy_in(layout, make(positive, 0, shape));
+      INFO(std::string(op.name) << ", dy " << std::string(name_of(layout)));
+      const Tensor dy = copy_in(layout, make(positive, 0, shape)).expand(shape);
       const auto gradients = [&](const Tensor& of_y) {
         return grad({op.f(inputs)}, leaves, {.grad_outputs = {of_y}, .allow_unused = true});
       };
