@@ -223,12 +223,15 @@ class Walk {
 
   // Adds what was staged to the .grad of leaves and of tensors that retain theirs.
   void commit() {
+    for (const Staged& staged : staged_) {  // these may do anything, walk other graphs included
+      GradSlot& slot = *staged.slot;
+      if (staged.of_leaf) slot.staged = hooked(slot, std::move(slot.staged));
+    }
     std::vector<std::pair<GradSlot*, Tensor>> sums;
     sums.reserve(staged_.size());
     for (const Staged& staged : staged_) {  // may throw: nothing has changed yet
       GradSlot& slot = *staged.slot;
       Tensor g = std::move(slot.staged);
-      if (staged.of_leaf) g = hooked(slot, std::move(g));
       const bool frozen_since = staged.of_leaf && !slot.requires_grad;
       if (slot.owner == nullptr || frozen_since) continue;
       check(slot.owner->view.dtype == g.dtype(),
