@@ -206,24 +206,34 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   return (log(sum(exp(x - shift), dims, true)) + shift).reshape(to.result);
 }
 
+namespace {
+
+// Each value from v = x - the largest along d, e = exp(v) and a number made of Σe.
+template <class OfSum, class F>
+Tensor by_exponentials(const char* op, const Tensor& x, int64_t d, OfSum of_sum, F f) {
+  Tensor y = new_tensor(op, x.shape(), x.dtype());
+  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+    const auto row = [=](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
+      T largest = *in;
+      for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
+      double total = 0;
+      for (int64_t i = 0; i < n; ++i) total += out[i * t] = std::exp(in[i * s] - largest);
+      const auto norm = static_cast<T>(of_sum(total));
+      for (int64_t i = 0; i < n; ++i) out[i * t] = f(in[i * s] - largest, out[i * t], norm);
+    };
+    detail::for_each_row<T>(x.view_of(), y.view_of(), d, row);
+  });
+  return y;
+}
+
+}  // namespace
+
 Tensor softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating(input);
   d = wrap_dim_or_scalar("softmax", d, x.dim());
-  Tensor y = new_tensor("softmax", x.shape(), x.dtype());
-  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
-    detail::for_each_row<T>(x.view_of(), y.view_of(), d,
-                            [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
-                              T largest = *in;
-                              for (int64_t i = 1; i < n; ++i)
-                                largest = std::max(largest, in[i * s]);
-                              double total = 0;
-                              for (int64_t i = 0; i < n; ++i) {
-                                total += out[i * t] = std::exp(in[i * s] - largest);
-                              }
-                              const auto scale = static_cast<T>(1 / total);
-                              for (int64_t i = 0; i < n; ++i) out[i * t] *= scale;
-                            });
-  });
+  const Tensor y = by_exponentials(
+      "softmax", x, d, [](double sum) { return 1 / sum; },
+      [](auto, auto e, auto scale) { return e * scale; });
   return record("softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // y (g - Σ g y)
                   const Tensor p = y();
                   return p * (dy - sum(dy * p, {d}, true));
@@ -233,21 +243,9 @@ Tensor softmax(const Tensor& input, int64_t d) {
 Tensor log_softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating(input);
   d = wrap_dim_or_scalar("log_softmax", d, x.dim());
-  Tensor y = new_tensor("log_softmax", x.shape(), x.dtype());
-  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
-    detail::for_each_row<T>(x.view_of(), y.view_of(), d,
-                            [](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
-                              T largest = *in;
-                              for (int64_t i = 1; i < n; ++i)
-                                largest = std::max(largest, in[i * s]);
-                              double total = 0;
-                              for (int64_t i = 0; i < n; ++i)
-                                total += std::exp(in[i * s] - largest);
-                              const auto shift = static_cast<T>(std::log(total));
-                              for (int64_t i = 0; i < n; ++i)
-                                out[i * t] = in[i * s] - largest - shift;
-                            });
-  });
+  const Tensor y = by_exponentials(
+      "log_softmax", x, d, [](double sum) { return std::log(sum); },
+      [](auto v, auto, auto shift) { return v - shift; });
   return record("log_softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // g - softmax Σ g
                   return dy - exp(y()) * sum(dy, {d}, true);
                 }));
