@@ -39,6 +39,15 @@ void check_real(const char* op, DType dtype) {
         dtype);
 }
 
+// The words of a generator's state go through a stream, the standard's only way to them. It throws
+// what goes wrong in it, where others would only take note.
+struct Words : std::stringstream {
+  Words() {
+    imbue(std::locale::classic());
+    exceptions(badbit);
+  }
+};
+
 // f(mutable values, count) with x's own values, which must be dense.
 template <class F>
 void fill(const char* op, Tensor& x, F f) {
@@ -56,7 +65,10 @@ void fill(const char* op, Tensor& x, F f) {
 
 }  // namespace
 
-Generator::Generator(uint64_t seed) : state_(std::make_unique<State>()) { manual_seed(seed); }
+Generator::Generator(uint64_t seed)
+    : state_(detail::no_bad_alloc("generator", [] { return std::make_unique<State>(); })) {
+  manual_seed(seed);
+}
 Generator::~Generator() = default;
 
 void Generator::manual_seed(uint64_t seed) {
@@ -66,8 +78,7 @@ void Generator::manual_seed(uint64_t seed) {
 
 Tensor Generator::state() const {
   return detail::no_bad_alloc("state", [&] {
-    std::stringstream text;  // the standard's only way to the words inside
-    text.imbue(std::locale::classic());
+    Words text;
     {
       const std::lock_guard lock(state_->mutex);
       text << state_->engine;
@@ -86,8 +97,7 @@ void Generator::set_state(const Tensor& state) {
     for (const int64_t word : words) valid &= word >= 0 && word <= INT64_C(0xffffffff);
     check(valid, "set_state: {} {} is no state of a generator; give what state() gave",
           state.shape(), state.dtype());
-    std::stringstream text;
-    text.imbue(std::locale::classic());
+    Words text;
     for (const int64_t word : words) text << word << ' ';
     std::mt19937 engine;
     text >> engine;
@@ -145,18 +155,28 @@ Generator& default_generator() {
 
 void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 
+namespace {
+
+// What is drawn into last of all, so that the generator moves only if nothing has failed.
+Tensor undrawn(const char* op, const Shape& shape, const TensorOptions& options) {
+  check_real(op, options.dtype);
+  return detail::new_tensor(op, shape, options.dtype).requires_grad_(options.requires_grad);
+}
+
+}  // namespace
+
 Tensor rand(const Shape& shape, const TensorOptions& options) {
-  check_real("rand", options.dtype);
-  Tensor x = detail::new_tensor("rand", shape, options.dtype);
+  Tensor x = undrawn("rand", shape, options);
+  const NoGrad guard;
   default_generator().fill_uniform(x, 0, 1);
-  return x.requires_grad_(options.requires_grad);
+  return x;
 }
 
 Tensor randn(const Shape& shape, const TensorOptions& options) {
-  check_real("randn", options.dtype);
-  Tensor x = detail::new_tensor("randn", shape, options.dtype);
+  Tensor x = undrawn("randn", shape, options);
+  const NoGrad guard;
   default_generator().fill_normal(x);
-  return x.requires_grad_(options.requires_grad);
+  return x;
 }
 
 Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }

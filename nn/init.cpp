@@ -1,5 +1,5 @@
 // The order and rounding of PyTorch's own draws, so that a seed gives the same weights.
-#include <cairn/core/ops.h>
+#include <cairn/core/autograd.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/init.h>
 
@@ -7,20 +7,20 @@
 
 namespace cairn::nn::init {
 
-Tensor uniform(const Shape& shape, double bound) {
-  Tensor x = empty(shape);
+void uniform_(Tensor& x, double bound) {
+  const NoGrad guard;
   default_generator().fill_uniform(x, -bound, bound);
-  return x;
 }
 
-Tensor kaiming_uniform(const Shape& shape) {
-  check(shape.size() == 2, "kaiming_uniform: a weight is (out, in), got {}", shape);
-  if (shape[1] == 0) return zeros(shape);
+void kaiming_uniform_(Tensor& weight) {
+  check(weight.dim() == 2, "kaiming_uniform_: a weight is (out, in), got {}", weight.shape());
+  const auto in = static_cast<double>(weight.size(1));
+  if (in == 0) return;
   // Not simply 1/√in: these are PyTorch's steps, whose rounding decides the last bit.
   const double a = std::sqrt(5.0);
   const double gain = std::sqrt(2.0 / (1.0 + a * a));
-  const double deviation = gain / std::sqrt(static_cast<double>(shape[1]));
-  return uniform(shape, std::sqrt(3.0) * deviation);
+  const double deviation = gain / std::sqrt(in);
+  uniform_(weight, std::sqrt(3.0) * deviation);
 }
 
 }  // namespace cairn::nn::init

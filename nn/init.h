@@ -5,11 +5,11 @@
 
 namespace cairn::nn::init {
 
-/// U(-bound, bound) in float32.
-CAIRN_API Tensor uniform(const Shape& shape, double bound);
+/// U(-bound, bound).
+CAIRN_API void uniform_(Tensor& x, double bound);
 
 /// Weights (out, in): U(±1/√in), as kaiming_uniform with a = √5. Source: He et al. 2015.
 /// Throws Error for another rank.
-CAIRN_API Tensor kaiming_uniform(const Shape& shape);
+CAIRN_API void kaiming_uniform_(Tensor& weight);
 
 }  // namespace cairn::nn::init

@@ -9,24 +9,20 @@
 
 namespace cairn::nn {
 
-namespace {
-
-Tensor initial_weight(int64_t in, int64_t out) {
+static Tensor empty_weight(int64_t in, int64_t out) {
   check(in >= 0 && out >= 0, "Linear: in_features {} and out_features {} must not be negative", in,
         out);
-  return init::kaiming_uniform({out, in});
+  return empty({out, in});
 }
-
-Tensor initial_bias(int64_t in, int64_t out) {
-  // PyTorch draws for in = 0 too, within 0: the layers that follow depend on it.
-  return init::uniform({out}, in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in)));
-}
-
-}  // namespace
 
 Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
-    : weight(parameter("weight", initial_weight(in, out))),
-      bias(parameter("bias", options.bias ? initial_bias(in, out) : Tensor())) {}
+    : weight(parameter("weight", empty_weight(in, out))),
+      bias(parameter("bias", options.bias ? empty({out}) : Tensor())) {
+  // Drawn when nothing can fail any more: the generator moves only for a layer that there is.
+  init::kaiming_uniform_(weight);
+  // PyTorch draws for in = 0 too, within 0: the layers that follow depend on it.
+  if (options.bias) init::uniform_(bias, in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in)));
+}
 
 Tensor Linear::forward(const Tensor& x) {
   check_usable();
@@ -34,8 +30,10 @@ Tensor Linear::forward(const Tensor& x) {
 }
 
 std::string Linear::extra_repr() const {
-  return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),
-                     bias.defined());
+  return detail::no_bad_alloc("Linear", [&] {
+    return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),
+                       bias.defined());
+  });
 }
 
 }  // namespace cairn::nn

@@ -42,7 +42,8 @@ TEST_CASE("linear: in = 0 draws a bias too, as PyTorch does, so the next layer's
   // torch.manual_seed(0); nn.Linear(0, 3); nn.Linear(2, 2).weight
   CHECK(equal(next.weight, tensor({{-0.5203874707221985, -0.27234524488449097},
                                    {0.1896158903837204, -0.014010033570230007}})));
-  CHECK_ERROR(init::kaiming_uniform({3}), "kaiming_uniform: a weight is (out, in), got [3]");
+  Tensor x = empty({3});
+  CHECK_ERROR(init::kaiming_uniform_(x), "kaiming_uniform_: a weight is (out, in), got [3]");
 }
 
 TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTorch's names") {
