@@ -17,11 +17,15 @@ struct Error::Text {
   }
 };
 
-Error::Error(std::string_view message) {
+Error::Error(std::string_view message) noexcept {
   const std::size_t colon = message.find(": ");
   const bool named = colon != std::string_view::npos;
-  text_ = std::make_shared<const Text>(std::string(message.substr(0, named ? colon : 0)), "",
-                                       std::string(message.substr(named ? colon + 2 : 0)));
+  try {
+    text_ = std::make_shared<const Text>(std::string(message.substr(0, named ? colon : 0)), "",
+                                         std::string(message.substr(named ? colon + 2 : 0)));
+  } catch (const std::bad_alloc&) {
+    message.copy(plain_, sizeof plain_ - 1);
+  }
 }
 
 Error Error::out_of_memory(const char* op, std::size_t bytes) noexcept {

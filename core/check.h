@@ -17,8 +17,9 @@ namespace cairn {
 /// After a throw nothing has changed.
 class CAIRN_API Error : public std::exception {
  public:
-  /// From "op: what is wrong"; without a colon there is no op.
-  explicit Error(std::string_view message);
+  /// From "op: what is wrong"; without a colon there is no op. Where there is no memory left for
+  /// the message, its beginning is kept.
+  explicit Error(std::string_view message) noexcept;
 
   /// Made without allocating. 0 bytes: nobody knows how many were asked for.
   static Error out_of_memory(const char* op, std::size_t bytes = 0) noexcept;
@@ -52,7 +53,8 @@ void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
 
 namespace detail {
 
-/// f(), with the standard library's own failures to allocate turned into Error.
+/// f(), with the standard library's own failures to allocate turned into Error. Around every public
+/// function that uses its containers.
 template <class F>
 auto no_bad_alloc(const char* op, F f) -> decltype(f()) {
   try {

@@ -112,7 +112,8 @@ auto detail::write(const TextFormatter& spec, const std::string& text, fmt::form
 }
 
 std::string to_string(const Shape& shape) {
-  return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
+  return detail::no_bad_alloc(
+      "shape", [&] { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); });
 }
 
 std::string to_string(DType dtype) {
@@ -127,12 +128,14 @@ std::string to_string(DType dtype) {
 }
 
 std::string to_string(const Tensor& x) {
-  if (!x.defined()) return "tensor(undefined)";
-  std::string text = "tensor(" + (x.numel() == 0 ? "[]" : Numbers(x).text());
-  if (x.numel() == 0 || x.numel() > summarise_above) text += ", shape=" + to_string(x.shape());
-  if (x.dtype() != DType::float32) text += ", dtype=" + to_string(x.dtype());
-  if (x.requires_grad()) text += ", requires_grad=true";
-  return text + ")";
+  return detail::no_bad_alloc("to_string", [&] {
+    if (!x.defined()) return std::string("tensor(undefined)");
+    std::string text = "tensor(" + (x.numel() == 0 ? "[]" : Numbers(x).text());
+    if (x.numel() == 0 || x.numel() > summarise_above) text += ", shape=" + to_string(x.shape());
+    if (x.dtype() != DType::float32) text += ", dtype=" + to_string(x.dtype());
+    if (x.requires_grad()) text += ", requires_grad=true";
+    return text + ")";
+  });
 }
 
 }  // namespace cairn

@@ -1,5 +1,6 @@
 // What was built, and with what. The rest of machine.h is in memory.cpp and parallel.cpp.
 #include <cairn/core/blas.h>
+#include <cairn/core/check.h>
 #include <cairn/core/machine.h>
 
 #include <fmt/format.h>
@@ -10,9 +11,9 @@ std::string version() { return CAIRN_VERSION; }
 
 BuildInfo build_info() {
 #ifdef __clang__
-  const std::string compiler = fmt::format("clang {}.{}", __clang_major__, __clang_minor__);
+  const auto compiler = [] { return fmt::format("clang {}.{}", __clang_major__, __clang_minor__); };
 #else
-  const std::string compiler = fmt::format("g++ {}.{}", __GNUC__, __GNUC_MINOR__);
+  const auto compiler = [] { return fmt::format("g++ {}.{}", __GNUC__, __GNUC_MINOR__); };
 #endif
 #if defined(__AVX512F__)
   const char* const instruction_set = "AVX-512";
@@ -23,21 +24,27 @@ BuildInfo build_info() {
 #else
   const char* const instruction_set = "the compiler's baseline";
 #endif
-  return {.version = version(),
-          .compiler = compiler,
-          .blas = blas::description(),
-          .blas_core = blas::core(),
-          .instruction_set = instruction_set};
+  return detail::no_bad_alloc("build_info", [&] {
+    return BuildInfo{.version = version(),
+                     .compiler = compiler(),
+                     .blas = blas::description(),
+                     .blas_core = blas::core(),
+                     .instruction_set = instruction_set};
+  });
 }
 
 std::string to_string(const MemoryStats& stats) {
-  return fmt::format("{} bytes in use, {} cached, {} at the peak", stats.in_use, stats.cached,
-                     stats.peak);
+  return detail::no_bad_alloc("memory_stats", [&] {
+    return fmt::format("{} bytes in use, {} cached, {} at the peak", stats.in_use, stats.cached,
+                       stats.peak);
+  });
 }
 
 std::string to_string(const BuildInfo& info) {
-  return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
-                     info.instruction_set, info.blas, info.blas_core);
+  return detail::no_bad_alloc("build_info", [&] {
+    return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
+                       info.instruction_set, info.blas, info.blas_core);
+  });
 }
 
 }  // namespace cairn

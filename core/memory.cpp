@@ -91,7 +91,8 @@ struct Shared {
   Lists lists;
 };
 Shared& shared() {
-  static Shared* const lists = new Shared;
+  alignas(Shared) static std::byte place[sizeof(Shared)];  // deallocate() may come first: no heap
+  static Shared* const lists = new (place) Shared;
   return *lists;
 }
 

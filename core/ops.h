@@ -64,12 +64,14 @@ CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype, std::functi
 }
 /// Borrows `data`, dense and row-major; deleter(data) is called when the last tensor that sees it
 /// dies. Without a deleter the caller keeps the memory alive.
-template <Element T>
-Tensor from_blob(T* data, const Shape& shape,
-                 std::type_identity_t<std::function<void(T*)>> deleter = nullptr) {
-  std::function<void()> release;
-  if (deleter) release = [data, deleter = std::move(deleter)] { deleter(data); };
-  return detail::borrow(data, shape, dtype_of<T>, std::move(release));
+template <Element T, class F = std::nullptr_t>
+Tensor from_blob(T* data, const Shape& shape, F deleter = nullptr) {
+  return detail::no_bad_alloc("from_blob", [&] {
+    std::function<void(T*)> f(std::move(deleter));
+    std::function<void()> release;
+    if (f) release = [data, f = std::move(f)] { f(data); };
+    return detail::borrow(data, shape, dtype_of<T>, std::move(release));
+  });
 }
 
 // ---- arithmetic ----
@@ -190,8 +192,10 @@ CAIRN_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bia
 // ---- joining and picking ----
 
 /// The parts side by side along d; one of shape [0] joins any others.
-CAIRN_API Tensor cat(const std::vector<Tensor>& parts, int64_t d = 0);
-CAIRN_API Tensor stack(const std::vector<Tensor>& parts, int64_t d = 0);
+CAIRN_API Tensor cat(std::span<const Tensor> parts, int64_t d = 0);
+CAIRN_API Tensor cat(std::initializer_list<Tensor> parts, int64_t d = 0);
+CAIRN_API Tensor stack(std::span<const Tensor> parts, int64_t d = 0);
+CAIRN_API Tensor stack(std::initializer_list<Tensor> parts, int64_t d = 0);
 /// The slices of x along d at the positions in `index` (int64, rank 1).
 CAIRN_API Tensor index_select(const Tensor& x, int64_t d, const Tensor& index);
 /// y[i][j] = x[index[i][j]][j] for d = 0, and so on. index (int64) has x's rank and is no larger

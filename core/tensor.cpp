@@ -75,14 +75,21 @@ bool is_sole_owner(const Tensor& x) {
 
 Tensor owned(Tensor x) { return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone(); }
 
-static GradSlot& slot_of(TensorImpl& impl) {
+// The tensor's slot, or a new one, which it does not have yet.
+static Ref<GradSlot> slot_or_new(const TensorImpl& impl) {
+  return impl.slot ? impl.slot : no_bad_alloc("gradient", [] { return Ref(new GradSlot); });
+}
+
+static GradSlot& adopt(TensorImpl& impl, const Ref<GradSlot>& slot) noexcept {
   if (!impl.slot) {
-    impl.slot = Ref(new GradSlot);
-    impl.slot->owner = &impl;
-    if (impl.node) impl.node->slot = impl.slot;
+    impl.slot = slot;
+    slot->owner = &impl;
+    if (impl.node) impl.node->slot = slot;
   }
   return *impl.slot;
 }
+
+static GradSlot& slot_of(TensorImpl& impl) { return adopt(impl, slot_or_new(impl)); }
 
 }  // namespace detail
 
@@ -146,7 +153,7 @@ Tensor& Tensor::requires_grad_(bool wanted) {
         "requires_grad_: {} cannot take a gradient, only float32 and float64 can", dtype());
   check(!wanted || !state.view.storage->guarded,
         "requires_grad_: a buffer {} is never trained by gradient; make it a Parameter", shape());
-  detail::no_bad_alloc("requires_grad_", [&] { detail::slot_of(state).requires_grad = wanted; });
+  detail::slot_of(state).requires_grad = wanted;
   return *this;
 }
 
@@ -162,7 +169,7 @@ void Tensor::set_grad(const Tensor& g) {
         shape(), dtype());
   check(is_floating(dtype()), "set_grad: {} cannot take a gradient", dtype());
   check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient", shape());
-  detail::no_bad_alloc("set_grad", [&] { detail::slot_of(impl()).grad = g; });
+  detail::slot_of(impl()).grad = g;
 }
 
 Tensor Tensor::detach() const {
@@ -173,18 +180,18 @@ Tensor Tensor::detach() const {
 
 Tensor& Tensor::retain_grad() {
   check(requires_grad(), "retain_grad: {} does not require a gradient", shape());
-  detail::no_bad_alloc("retain_grad", [&] { detail::slot_of(impl()).retain = true; });
+  detail::slot_of(impl()).retain = true;
   return *this;
 }
 
 HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
   check(requires_grad(), "register_hook: {} does not require a gradient", shape());
-  return detail::no_bad_alloc("register_hook", [&] {
-    static std::atomic<uint64_t> last_id{0};
-    const uint64_t id = ++last_id;
-    detail::slot_of(impl()).hooks.emplace_back(id, std::move(f));
-    return HookHandle(impl().slot, id);
-  });
+  static std::atomic<uint64_t> last_id{0};
+  const uint64_t id = ++last_id;
+  const detail::Ref<detail::GradSlot> slot = detail::slot_or_new(impl());
+  slot->hooks.emplace_back(id, std::move(f));
+  detail::adopt(impl(), slot);
+  return HookHandle(slot, id);
 }
 
 HookHandle::HookHandle(detail::Ref<detail::GradSlot> slot, uint64_t id)

@@ -163,11 +163,13 @@ class CAIRN_API Tensor {
   /// accumulated. It returns a replacement, or an undefined tensor (or nothing) for no change.
   template <class F>
   HookHandle register_hook(F f) {
-    if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
-      return add_hook([f](const Tensor& g) mutable { return f(g), Tensor(); });
-    } else {
-      return add_hook(std::move(f));
-    }
+    return detail::no_bad_alloc("register_hook", [&] {
+      if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
+        return add_hook([f = std::move(f)](const Tensor& g) mutable { return f(g), Tensor(); });
+      } else {
+        return add_hook(std::move(f));
+      }
+    });
   }
   /// Accumulates d(this)/d(leaf) into every leaf's grad. `gradient` is the gradient of this
   /// tensor; left undefined it is 1, for a single value. On an exception every grad stays as it
@@ -228,9 +230,11 @@ template <Arithmetic T>
 std::vector<T> Tensor::to_vector() const {
   const Tensor dense = detach().contiguous();
   const auto read = [&]<class From>(const From* values) {
-    std::vector<T> result(static_cast<std::size_t>(numel()));
-    for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);
-    return result;
+    return detail::no_bad_alloc("to_vector", [&] {
+      std::vector<T> result(static_cast<std::size_t>(numel()));
+      for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);
+      return result;
+    });
   };
   switch (dtype()) {
     case DType::float32:

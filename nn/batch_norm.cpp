@@ -62,8 +62,10 @@ BatchNorm::BatchNorm(const char* kind, const Ranks& ranks, int64_t num_features,
       ranks_(ranks),
       num_features_(num_features),
       options_(options),
-      statistics_(
-          std::make_shared<Statistics>(running_mean, running_var, num_batches_tracked, options)) {}
+      statistics_(detail::no_bad_alloc(kind, [&] {
+        return std::make_shared<Statistics>(running_mean, running_var, num_batches_tracked,
+                                            options);
+      })) {}
 
 const std::shared_ptr<Statistics>& Statistics::of(const BatchNorm& layer) {
   check(layer.statistics_ != nullptr, "{}: it was moved from", layer.kind_);
@@ -145,12 +147,14 @@ void BatchNorm::reset_running_stats() {
 
 std::string BatchNorm::extra_repr() const {
   const Statistics& s = statistics();
-  std::string text =
-      fmt::format("{}, eps={}, momentum={}, affine={}, stats={}", num_features_, options_.eps,
-                  options_.momentum ? fmt::format("{}", *options_.momentum) : "none",
-                  options_.affine, s.bound ? to_string(s.mode) : "hold (no record)");
-  if (s.selected != 0) text += ", record=" + selected_stats();
-  return text;
+  return detail::no_bad_alloc(kind_, [&] {
+    std::string text =
+        fmt::format("{}, eps={}, momentum={}, affine={}, stats={}", num_features_, options_.eps,
+                    options_.momentum ? fmt::format("{}", *options_.momentum) : "none",
+                    options_.affine, s.bound ? to_string(s.mode) : "hold (no record)");
+    if (s.selected != 0) text += ", record=" + selected_stats();
+    return text;
+  });
 }
 
 // ---- named records ----

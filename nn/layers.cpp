@@ -11,7 +11,9 @@ Tensor ReLU::forward(const Tensor& x) { return relu(x); }
 Tensor Flatten::forward(const Tensor& x) { return x.flatten(options_.start_dim, options_.end_dim); }
 
 std::string Flatten::extra_repr() const {
-  return fmt::format("start_dim={}, end_dim={}", options_.start_dim, options_.end_dim);
+  return detail::no_bad_alloc("Flatten", [&] {
+    return fmt::format("start_dim={}, end_dim={}", options_.start_dim, options_.end_dim);
+  });
 }
 
 Module& Sequential::operator[](int64_t i) const {

@@ -48,7 +48,7 @@ class CAIRN_API Sequential : public Module {
   }
   template <class M>
   requires(!std::is_lvalue_reference_v<M> &&
-           std::derived_from<M, Module>) M& push_back(const std::string& name, M&& module) {
+           std::derived_from<M, Module>) M& push_back(std::string_view name, M&& module) {
     return detail::no_bad_alloc("push_back", [&]() -> M& {
       modules_.reserve(modules_.size() + 1);  // first: what is registered is also called
       M& slot = child(name, std::forward<M>(module));

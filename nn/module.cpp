@@ -25,10 +25,10 @@ struct Module::State {
   bool training = true;
   std::atomic<bool> checked{false};  // that all it uses is registered
 
-  void check_name(const char* what, const std::string& name) const {
-    check(!name.empty() && name.find('.') == std::string::npos,
-          "{}: the name '{}' is empty or has a dot", what, name);
-    const auto is_taken = [&name](const auto& slots) {
+  void check_name(const char* what, std::string_view name) const {
+    check(!name.empty() && name.find('.') == name.npos, "{}: the name '{}' is empty or has a dot",
+          what, name);
+    const auto is_taken = [name](const auto& slots) {
       return std::any_of(slots.begin(), slots.end(), [&](auto& s) { return s.first == name; });
     };
     check(!is_taken(parameters) && !is_taken(buffers) && !is_taken(children),
@@ -36,7 +36,8 @@ struct Module::State {
   }
 };
 
-Module::Module() : state_(std::make_unique<State>()) {}
+Module::Module()
+    : state_(detail::no_bad_alloc("module", [] { return std::make_unique<State>(); })) {}
 Module::Module(Module&& other) noexcept : state_(std::move(other.state_)) {}
 Module::~Module() = default;
 
@@ -84,15 +85,21 @@ Tensor Module::operator()(const Tensor& x) {
 }
 
 Tensor Module::forward(const Tensor&) {
-  throw Error(kind() + ": it has no forward(x); call it with its own arguments");
+  check(false, "{}: it has no forward(x); call it with its own arguments", kind());
+  return {};
 }
 
 void Module::check_registered(const Tensor& y, const Tensor& x) const {
   std::unordered_set<const void*> known;
-  for (const auto& [name, p] : named_parameters()) known.insert(p.impl().slot.get());
+  walk("", [&known](const std::string&, Module& module) {
+    for (const auto& [name, p] : module.state().parameters) {
+      if (p->defined()) known.insert(p->impl().slot.get());
+    }
+  });
   for (const detail::Edge& leaf : detail::leaves_between(y, x)) {
+    if (known.contains(leaf.leaf.get())) continue;
     check(
-        known.contains(leaf.leaf.get()),
+        false,
         "{}: its forward used a trainable tensor {} that is not registered; make it a member with "
         "parameter(\"name\", ...), or its module with child(\"name\", ...)",
         kind(), leaf.shape);
@@ -101,42 +108,52 @@ void Module::check_registered(const Tensor& y, const Tensor& x) const {
 
 // ---- registering ----
 
-Parameter& Module::parameter(const std::string& name, Tensor value) {
+Parameter& Module::parameter(std::string_view name, Tensor value) {
   return detail::no_bad_alloc("parameter", [&]() -> Parameter& {
     state().check_name("parameter", name);
-    auto slot = std::make_unique<Parameter>(std::move(value));
-    if (slot->defined()) slot->impl().slot->name = name;
+    std::string key(name), own(name);
+    auto& slots = state().parameters;
+    slots.reserve(slots.size() + 1);
+    auto slot = std::make_unique<Parameter>(std::move(value));  // from here on nothing can fail
+    if (slot->defined()) slot->impl().slot->name = std::move(own);
     state().checked = false;
-    return *state().parameters.emplace_back(name, std::move(slot)).second;
+    return *slots.emplace_back(std::move(key), std::move(slot)).second;
   });
 }
 
-Buffer& Module::buffer(const std::string& name, Tensor value, Buffer::Check check) {
+Buffer& Module::buffer(std::string_view name, Tensor value, Buffer::Check check) {
   return detail::no_bad_alloc("buffer", [&]() -> Buffer& {
     state().check_name("buffer", name);
-    auto slot = std::make_unique<Buffer>(name, std::move(value), check);
+    auto slot = std::make_unique<Buffer>(std::string(name), std::move(value), check);
     return *state().buffers.emplace_back(name, std::move(slot)).second;
   });
 }
 
-void Module::add_child(const std::string& name, std::shared_ptr<Module> module) {
-  detail::no_bad_alloc("child", [&] {
-    state().check_name("child", name);
-    // Messages name a parameter and a buffer by its path.
-    for (auto& [path, m] : module->named_modules()) {
-      const std::string prefix = path.empty() ? name : join(name, path);
-      for (auto& [own, p] : m.state().parameters) {
-        if (p->defined()) p->impl().slot->name = join(prefix, own);
-      }
-      m.each_buffer([&](const std::string& own, Buffer& b) { b.name_ = join(prefix, own); });
+Module::Place Module::prepare(std::string_view name, const Module& module) {
+  state().check_name("child", name);
+  Place place{std::string(name), std::string(name), {}};
+  // Messages name a parameter and a buffer by its path.
+  for (const auto& [path, m] : module.named_modules()) {
+    const std::string prefix = path.empty() ? place.key : join(place.key, path);
+    for (const auto& [own, p] : m.state().parameters) {
+      if (p->defined()) place.names.emplace_back(&p->impl().slot->name, join(prefix, own));
     }
-    module->state().slot = name;
-    state().checked = false;
-    state().children.emplace_back(name, std::move(module));
-  });
+    m.each_buffer([&](const std::string& own, Buffer& b) {
+      place.names.emplace_back(&b.name_, join(prefix, own));
+    });
+  }
+  state().children.reserve(state().children.size() + 1);
+  return place;
 }
 
-void Module::share(const std::string& name, Module& module) {
+void Module::add_child(Place& place, std::shared_ptr<Module> module) noexcept {
+  for (auto& [where, name] : place.names) where->swap(name);
+  module->state().slot.swap(place.slot);
+  state().checked = false;
+  state().children.emplace_back(std::move(place.key), std::move(module));
+}
+
+void Module::share(std::string_view name, Module& module) {
   detail::no_bad_alloc("child", [&] {
     state().check_name("child", name);
     std::shared_ptr<Module> owner = module.weak_from_this().lock();
@@ -169,41 +186,49 @@ void Module::each_buffer(F visit) const {
 }
 
 std::vector<std::pair<std::string, Module&>> Module::named_children() const {
-  std::vector<std::pair<std::string, Module&>> children;
-  for (const auto& [name, module] : state().children) children.emplace_back(name, *module);
-  return children;
+  return detail::no_bad_alloc("named_children", [&] {
+    std::vector<std::pair<std::string, Module&>> children;
+    for (const auto& [name, module] : state().children) children.emplace_back(name, *module);
+    return children;
+  });
 }
 
 std::vector<std::pair<std::string, Module&>> Module::named_modules() const {
-  std::vector<std::pair<std::string, Module&>> modules;
-  std::unordered_set<const Module*> seen;
-  walk("", [&](const std::string& path, Module& module) {
-    if (seen.insert(&module).second) modules.emplace_back(path, module);
+  return detail::no_bad_alloc("named_modules", [&] {
+    std::vector<std::pair<std::string, Module&>> modules;
+    std::unordered_set<const Module*> seen;
+    walk("", [&](const std::string& path, Module& module) {
+      if (seen.insert(&module).second) modules.emplace_back(path, module);
+    });
+    return modules;
   });
-  return modules;
 }
 
 std::vector<std::pair<std::string, Parameter&>> Module::named_parameters() const {
-  std::vector<std::pair<std::string, Parameter&>> parameters;
-  std::unordered_set<const void*> seen;
-  for (auto& [path, module] : named_modules()) {
-    for (const auto& [name, p] : module.state().parameters) {
-      if (p->defined() && seen.insert(&p->impl()).second) {
-        parameters.emplace_back(join(path, name), *p);
+  return detail::no_bad_alloc("named_parameters", [&] {
+    std::vector<std::pair<std::string, Parameter&>> parameters;
+    std::unordered_set<const void*> seen;
+    for (auto& [path, module] : named_modules()) {
+      for (const auto& [name, p] : module.state().parameters) {
+        if (p->defined() && seen.insert(&p->impl()).second) {
+          parameters.emplace_back(join(path, name), *p);
+        }
       }
     }
-  }
-  return parameters;
+    return parameters;
+  });
 }
 
 std::vector<std::pair<std::string, Buffer&>> Module::named_buffers() const {
-  std::vector<std::pair<std::string, Buffer&>> buffers;
-  for (auto& [path, module] : named_modules()) {
-    for (const auto& [name, b] : module.state().buffers) {
-      if (b->listed()) buffers.emplace_back(join(path, name), *b);
+  return detail::no_bad_alloc("named_buffers", [&] {
+    std::vector<std::pair<std::string, Buffer&>> buffers;
+    for (auto& [path, module] : named_modules()) {
+      for (const auto& [name, b] : module.state().buffers) {
+        if (b->listed()) buffers.emplace_back(join(path, name), *b);
+      }
     }
-  }
-  return buffers;
+    return buffers;
+  });
 }
 
 std::vector<Tensor> Module::parameters() const {
@@ -376,13 +401,15 @@ void Module::to(DType dtype) {
 // ---- printing ----
 
 std::string Module::kind() const {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
-  const std::string full = status == 0 ? name.get() : typeid(*this).name();
-  const std::size_t arguments = full.back() == '>' ? full.find('<') : full.size();
-  const std::size_t colon = full.rfind("::", arguments);
-  return colon == std::string::npos ? full : full.substr(colon + 2);
+  return detail::no_bad_alloc("kind", [&] {
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> name(
+        abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
+    const std::string full = status == 0 ? name.get() : typeid(*this).name();
+    const std::size_t arguments = full.back() == '>' ? full.find('<') : full.size();
+    const std::size_t colon = full.rfind("::", arguments);
+    return colon == std::string::npos ? full : full.substr(colon + 2);
+  });
 }
 
 namespace {
@@ -398,6 +425,8 @@ std::string print(const Module& module, const std::string& indent) {
 
 }  // namespace
 
-std::string to_string(const Module& module) { return print(module, ""); }
+std::string to_string(const Module& module) {
+  return detail::no_bad_alloc("to_string", [&] { return print(module, ""); });
+}
 
 }  // namespace cairn::nn

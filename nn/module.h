@@ -15,6 +15,7 @@
 #include <concepts>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -108,28 +109,32 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   // Names must be unique here, not empty and without a dot: Error otherwise.
 
   /// An undefined value makes an absent parameter: not listed, not trained.
-  Parameter& parameter(const std::string& name, Tensor value);
-  Buffer& buffer(const std::string& name, Tensor value, Buffer::Check check = nullptr);
+  Parameter& parameter(std::string_view name, Tensor value);
+  Buffer& buffer(std::string_view name, Tensor value, Buffer::Check check = nullptr);
 
   /// Moves a module in.
   template <class M>
   requires(!std::is_lvalue_reference_v<M> &&
-           std::derived_from<M, Module>) M& child(const std::string& name, M&& module) {
-    return add(name, detail::no_bad_alloc(
-                         "child", [&] { return std::make_shared<M>(std::forward<M>(module)); }));
+           std::derived_from<M, Module>) M& child(std::string_view name, M&& module) {
+    return detail::no_bad_alloc("child", [&]() -> M& {
+      Place place = prepare(name, module);
+      return add(place, std::make_shared<M>(std::forward<M>(module)));
+    });
   }
   /// Makes one in place, for a class that cannot move: child<Net>("net", args...).
   template <class M, class... Args>
-  requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(const std::string& name,
+  requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(std::string_view name,
                                                                           Args&&... args) {
-    return add(name, detail::no_bad_alloc("child", [&] {
-                 return std::make_shared<M>(std::forward<Args>(args)...);
-               }));
+    return detail::no_bad_alloc("child", [&]() -> M& {
+      auto module = std::make_shared<M>(std::forward<Args>(args)...);
+      Place place = prepare(name, *module);
+      return add(place, std::move(module));
+    });
   }
   /// Shares a module that is registered elsewhere, under another name. Throws Error for one that
   /// holds this module.
   template <std::derived_from<Module> M>
-  M& child(const std::string& name, M& shared) {
+  M& child(std::string_view name, M& shared) {
     share(name, shared);
     return shared;
   }
@@ -138,14 +143,20 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   struct State;
   struct Records;
 
+  // For a child that is about to be registered: what can fail is done before it is moved in.
+  struct Place {
+    std::string slot, key;
+    std::vector<std::pair<std::string*, std::string>> names;  // of what it holds: its new path
+  };
+  Place prepare(std::string_view name, const Module& module);
+  void add_child(Place& place, std::shared_ptr<Module> module) noexcept;
   template <class M>
-  M& add(const std::string& name, std::shared_ptr<M> module) {
+  M& add(Place& place, std::shared_ptr<M> module) noexcept {
     M& reference = *module;
-    add_child(name, std::move(module));
+    add_child(place, std::move(module));
     return reference;
   }
-  void add_child(const std::string& name, std::shared_ptr<Module> module);
-  void share(const std::string& name, Module& module);
+  void share(std::string_view name, Module& module);
   State& state() const;
   const std::string& slot() const;
   void check_registered(const Tensor& y, const Tensor& x) const;

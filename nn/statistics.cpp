@@ -112,20 +112,20 @@ void Statistics::reset(const Tensor& zero, const Tensor& one) noexcept {
 
 // ---- named records ----
 
-std::optional<std::size_t> Statistics::find(const std::string& name) const noexcept {
+std::optional<std::size_t> Statistics::find(std::string_view name) const noexcept {
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (records[i].name == name) return i;
   }
   return std::nullopt;
 }
 
-void Statistics::draft(const std::string& name) {
+void Statistics::draft(std::string_view name) {
   if (find(name)) return;
-  Record made{.name = name, .mean = nullptr, .var = nullptr, .count = nullptr, .draft = true};
+  Record made{.name = std::string(name), .mean = nullptr, .var = nullptr, .count = nullptr, .draft = true};
   const auto make = [&](std::size_t i, const Buffer& of, const Tensor& value) {
     const std::string& path = of.name_;
     const std::size_t slot = path.rfind('.') + 1;  // 0 where there is no dot
-    const std::string own = path.substr(0, slot) + "records." + name + "." + path.substr(slot);
+    const std::string own = path.substr(0, slot) + "records." + made.name + "." + path.substr(slot);
     made.owned[i] = std::make_unique<Buffer>(own, value, of.check_);
     made.owned[i]->listed_ = bound;
     return made.owned[i].get();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cairn::nn {
@@ -68,9 +69,9 @@ struct Statistics {
   /// The selected record back to (0, 1, 0), frozen buffers too.
   void reset(const Tensor& zero, const Tensor& one) noexcept;
 
-  std::optional<std::size_t> find(const std::string& name) const noexcept;
+  std::optional<std::size_t> find(std::string_view name) const noexcept;
   /// Makes a record at (0, 1, 0) if there is none of this name; may throw.
-  void draft(const std::string& name);
+  void draft(std::string_view name);
   /// What was drafted is a record from now on, or gone.
   void settle(bool keep) noexcept;
   /// The members show this record from now on.

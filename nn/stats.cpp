@@ -261,8 +261,8 @@ struct SelectStats::Saved {
 
 namespace {
 
-void select_in(const std::vector<Layer>& layers, const char* op, const std::string& name) {
-  check(!name.empty() && name.find('.') == std::string::npos,
+void select_in(const std::vector<Layer>& layers, const char* op, std::string_view name) {
+  check(!name.empty() && name.find('.') == name.npos,
         "{}: a record's name is part of a path; '{}' is empty or has a dot", op, name);
   try {
     for (const Layer& l : layers) l.statistics->draft(name);
@@ -278,12 +278,12 @@ void select_in(const std::vector<Layer>& layers, const char* op, const std::stri
 
 }  // namespace
 
-void select_stats(Module& model, const std::string& name) {
+void select_stats(Module& model, std::string_view name) {
   constexpr const char* op = "select_stats";
   detail::no_bad_alloc(op, [&] { select_in(layers_of(model), op, name); });
 }
 
-SelectStats::SelectStats(Module& model, const std::string& name) {
+SelectStats::SelectStats(Module& model, std::string_view name) {
   constexpr const char* op = "SelectStats";
   detail::no_bad_alloc(op, [&] {
     const std::vector<Layer> layers = layers_of(model);

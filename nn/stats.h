@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -104,23 +106,25 @@ concept BatchSource = std::ranges::input_range<Batches> || BatchGenerator<Batche
 /// f(next) over a range of batches, or a function that gives a std::optional of the next one.
 template <class Batches, class F>
 auto with_batches(Batches&& batches, F f) {
-  if constexpr (std::ranges::input_range<Batches>) {
-    auto it = std::ranges::begin(batches);
-    bool first = true;
-    return f([&](Tensor& x) {
-      if (!std::exchange(first, false)) ++it;
-      if (it == std::ranges::end(batches)) return false;
-      x = input_of(*it);
-      return true;
-    });
-  } else {
-    return f([&](Tensor& x) {
-      auto batch = batches();
-      if (!batch) return false;
-      x = input_of(*batch);
-      return true;
-    });
-  }
+  return no_bad_alloc("batches", [&] {
+    if constexpr (std::ranges::input_range<Batches>) {
+      auto it = std::ranges::begin(batches);
+      bool first = true;
+      return f([&](Tensor& x) {
+        if (!std::exchange(first, false)) ++it;
+        if (it == std::ranges::end(batches)) return false;
+        x = input_of(*it);
+        return true;
+      });
+    } else {
+      return f([&](Tensor& x) {
+        auto batch = batches();
+        if (!batch) return false;
+        x = input_of(*batch);
+        return true;
+      });
+    }
+  });
 }
 
 }  // namespace cairn::detail
@@ -143,7 +147,7 @@ void estimate_running_stats(Module& model, Batches&& batches) {
   });
 }
 inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> batches) {
-  estimate_running_stats(model, std::vector<Tensor>(batches));
+  estimate_running_stats(model, std::span(batches));
 }
 
 // ---- named records ----
@@ -152,13 +156,13 @@ inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> 
 /// (0, 1, 0). "main" is the one that each layer begins with. Weight, bias, mode and freezes are the
 /// layer's and stay. In state_dict() the plain names mean "main"; the others stand under
 /// "<layer>.records.<name>.running_mean" and so on. Throws Error for an empty or dotted name.
-CAIRN_API void select_stats(Module& model, const std::string& name);
+CAIRN_API void select_stats(Module& model, std::string_view name);
 
 /// select_stats() for a scope. At its end each layer that was there at its beginning shows what it
 /// showed then.
 class CAIRN_API SelectStats {
  public:
-  SelectStats(Module& model, const std::string& name);
+  SelectStats(Module& model, std::string_view name);
   ~SelectStats();
   SelectStats(const SelectStats&) = delete;
   SelectStats& operator=(const SelectStats&) = delete;

@@ -184,32 +184,34 @@ StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot) {
 }
 
 std::string to_string(const StatsAudit& report) {
-  std::size_t width = 5;
-  for (const LayerAudit& a : report.layers) width = std::max(width, a.path.size());
-  const auto number = [](const std::optional<StatsDistance>& d) {
-    return d ? fmt::format("{:.2g}", d->size) : std::string("-");
-  };
-  std::string text =
-      fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", "layer", width,
-                  "mode", "flag", "record", "batches", "moved", "drift", "gap", "channels");
-  for (const LayerAudit& a : report.layers) {
-    std::string channels;
-    const auto count = [&](const std::vector<int64_t>& some, const char* what) {
-      if (!some.empty()) {
-        channels += fmt::format("{}{} {}", channels.empty() ? "" : ", ", some.size(), what);
-      }
+  return detail::no_bad_alloc("audit_stats", [&] {
+    std::size_t width = 5;
+    for (const LayerAudit& a : report.layers) width = std::max(width, a.path.size());
+    const auto number = [](const std::optional<StatsDistance>& d) {
+      return d ? fmt::format("{:.2g}", d->size) : std::string("-");
     };
-    count(a.non_finite, "not finite");
-    count(a.dead, "dead");
-    count(a.vanishing, "vanishing");
-    text += fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", a.path,
-                        width, to_string(a.mode), a.training ? "train" : "eval",
-                        a.has_record ? a.record : "none", a.count, a.moved ? "yes" : "no",
-                        number(a.drift), number(a.gap), channels.empty() ? "ok" : channels);
-  }
-  text += report.problems.empty() ? "\nNothing looks wrong." : "\nWhat looks wrong:";
-  for (const std::string& problem : report.problems) text += "\n  " + problem;
-  return text;
+    std::string text = fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n",
+                                   "layer", width, "mode", "flag", "record", "batches", "moved",
+                                   "drift", "gap", "channels");
+    for (const LayerAudit& a : report.layers) {
+      std::string channels;
+      const auto count = [&](const std::vector<int64_t>& some, const char* what) {
+        if (!some.empty()) {
+          channels += fmt::format("{}{} {}", channels.empty() ? "" : ", ", some.size(), what);
+        }
+      };
+      count(a.non_finite, "not finite");
+      count(a.dead, "dead");
+      count(a.vanishing, "vanishing");
+      text += fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", a.path,
+                          width, to_string(a.mode), a.training ? "train" : "eval",
+                          a.has_record ? a.record : "none", a.count, a.moved ? "yes" : "no",
+                          number(a.drift), number(a.gap), channels.empty() ? "ok" : channels);
+    }
+    text += report.problems.empty() ? "\nNothing looks wrong." : "\nWhat looks wrong:";
+    for (const std::string& problem : report.problems) text += "\n  " + problem;
+    return text;
+  });
 }
 
 }  // namespace cairn::nn

@@ -64,7 +64,7 @@ StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot, Batches&& b
 }
 inline StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot,
                               std::initializer_list<Tensor> batches) {
-  return audit_stats(model, snapshot, std::vector<Tensor>(batches));
+  return audit_stats(model, snapshot, std::span(batches));
 }
 template <detail::BatchSource Batches>
 StatsAudit audit_stats(Module& model, Batches&& batches) {

@@ -153,20 +153,18 @@ Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
 Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release) {
   const int64_t numel = shape.numel("from_blob");
   check(data != nullptr || numel == 0, "from_blob: null pointer for the shape {}", shape);
-  return no_bad_alloc("from_blob", [&] {
-    auto deleter = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
-    View view{.storage = Storage::borrow(data),
-              .data = static_cast<std::byte*>(data),
-              .shape = shape,
-              .strides = contiguous_strides(shape),
-              .numel = numel,
-              .dtype = dtype,
-              .contiguous = true};
-    const Ref<Storage> storage = view.storage;
-    Tensor x(TensorImpl::create(std::move(view)));
-    storage->set_release(std::move(deleter));  // last: what throws before must not free
-    return x;
-  });
+  auto deleter = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
+  View view{.storage = Storage::borrow(data),
+            .data = static_cast<std::byte*>(data),
+            .shape = shape,
+            .strides = contiguous_strides(shape),
+            .numel = numel,
+            .dtype = dtype,
+            .contiguous = true};
+  const Ref<Storage> storage = view.storage;
+  Tensor x(TensorImpl::create(std::move(view)));
+  storage->set_release(std::move(deleter));  // last: what throws before must not free
+  return x;
 }
 
 Tensor detail::like(const char* op, Scalar value, const Tensor& x) {

@@ -90,8 +90,8 @@ Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
 namespace {
 
 // The parts, where those of shape [0] have the shape that fits the others: [0] joins anything.
-std::vector<Tensor> fitted(const std::vector<Tensor>& parts, int64_t d) {
-  std::vector<Tensor> result = parts;
+std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
+  std::vector<Tensor> result(parts.begin(), parts.end());
   const auto none = [](const Tensor& part) { return part.shape() == Shape{0}; };
   const auto some = std::find_if_not(result.begin(), result.end(), none);
   if (some == result.end()) return result;
@@ -105,7 +105,7 @@ std::vector<Tensor> fitted(const std::vector<Tensor>& parts, int64_t d) {
 
 }  // namespace
 
-Tensor cat(const std::vector<Tensor>& given, int64_t d) {
+Tensor cat(std::span<const Tensor> given, int64_t d) {
   check(!given.empty(), "cat: no tensors");
   const std::vector<Tensor> parts = detail::no_bad_alloc("cat", [&] { return fitted(given, d); });
   const Tensor& first = parts.front();
@@ -143,16 +143,21 @@ Tensor cat(const std::vector<Tensor>& given, int64_t d) {
   });
 }
 
-Tensor stack(const std::vector<Tensor>& parts, int64_t d) {
-  check(!parts.empty(), "stack: no tensors");
-  std::vector<Tensor> slices;
-  for (const Tensor& part : parts) {
-    check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
-          part.shape(), parts.front().shape());
-    slices.push_back(part.unsqueeze(d));
-  }
-  return cat(slices, d < 0 ? d + slices.front().dim() : d);
+Tensor stack(std::span<const Tensor> parts, int64_t d) {
+  return detail::no_bad_alloc("stack", [&] {
+    check(!parts.empty(), "stack: no tensors");
+    std::vector<Tensor> slices;
+    for (const Tensor& part : parts) {
+      check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
+            part.shape(), parts.front().shape());
+      slices.push_back(part.unsqueeze(d));
+    }
+    return cat(slices, d < 0 ? d + slices.front().dim() : d);
+  });
 }
+
+Tensor cat(std::initializer_list<Tensor> parts, int64_t d) { return cat(std::span(parts), d); }
+Tensor stack(std::initializer_list<Tensor> parts, int64_t d) { return stack(std::span(parts), d); }
 
 Tensor one_hot(const Tensor& labels, int64_t n) {
   check(n >= 0, "one_hot: {} classes", n);
