@@ -10,6 +10,16 @@ if(doctest_FOUND)
   set_source_files_properties(tests/support/golden.cpp PROPERTIES
     COMPILE_DEFINITIONS CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   add_test(NAME unit COMMAND cairn_tests)
+
+  # With the pools off every block of Cairn's comes from operator new, which this program replaces.
+  if(NOT CAIRN_POOLS)
+    file(GLOB allocation_sources CONFIGURE_DEPENDS tests/allocation/*.cpp)
+    cairn_program(cairn_allocation_tests ${allocation_sources}
+      tests/support/approx.cpp tests/support/main.cpp)
+    target_include_directories(cairn_allocation_tests PRIVATE tests)
+    target_link_libraries(cairn_allocation_tests PRIVATE doctest::doctest)
+    add_test(NAME allocation COMMAND cairn_allocation_tests)
+  endif()
 else()
   message(STATUS "doctest not found (Debian: doctest-dev): no unit tests")
 endif()
