@@ -52,8 +52,9 @@ void check_training(const std::string& name, Sequential (*model_of)(), Loss loss
     manual_seed(42);
     Sequential model = model_of();
     for (const auto& [path, values] : model.state_dict()) {
-      CAPTURE(path);
-      CHECK(equal(values, number("initial/" + path)));
+      const std::string what = "initial/" + path;
+      CAPTURE(what);
+      CHECK(equal(values, number(what)));
     }
     model.to(dtype);
     optim::SGD optimizer(model.parameters(), options);
@@ -73,8 +74,9 @@ void check_training(const std::string& name, Sequential (*model_of)(), Loss loss
       CHECK(close_to(loss.detach(), losses[step], share));
     }
     for (const auto& [path, values] : model.state_dict()) {
-      CAPTURE(path);
-      CHECK(close_to(values, number("final/" + path), share));
+      const std::string what = "final/" + path;
+      CAPTURE(what);
+      CHECK(close_to(values, number(what), share));
     }
   }
 }

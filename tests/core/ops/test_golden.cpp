@@ -110,7 +110,7 @@ TEST_CASE("every op: PyTorch's values and gradients, in each dtype and layout") 
     if (given_reals) dtypes = {DType::float32, DType::float64};
     for (const DType dtype : dtypes) {
       for (std::size_t first = 0; first < std::size(every_layout); ++first) {
-        for (const std::size_t step : {0, 1}) repeat(call, *op, dtype, first, step);
+        for (const std::size_t step : {0U, 1U}) repeat(call, *op, dtype, first, step);
       }
     }
   }
