@@ -14,9 +14,39 @@ using namespace cairn;
 using namespace cairn::nn;
 using namespace cairn::test;
 
+namespace {
+
+// FNV-1a of the bytes.
+int64_t checksum(const Tensor& x) {
+  const std::vector<float> weights = x.to_vector<float>();
+  uint64_t value = 0xcbf29ce484222325;
+  for (const std::byte b : std::as_bytes(std::span(weights))) {
+    value = (value ^ std::to_integer<uint64_t>(b)) * 0x100000001b3;
+  }
+  return static_cast<int64_t>(value);
+}
+
+// Are these the names and values that the file has under `prefix`, in its order?
+void check_drawn(const Module& model, const std::string& prefix) {
+  std::vector<std::string> names, expected;
+  for (const auto& [path, tensor] : model.state_dict()) {
+    const std::string name = prefix + path;
+    CAPTURE(name);
+    CHECK(equal(tensor, golden("linear", name)));
+    names.push_back(name);
+  }
+  for (const auto& [name, tensor] : golden("linear")) {
+    if (name.starts_with(prefix)) expected.push_back(name);
+  }
+  CHECK(names == expected);
+}
+
+}  // namespace
+
 TEST_CASE("linear: the same seed draws PyTorch's weights, to the last bit") {
   for (const uint64_t seed : {uint64_t{0}, uint64_t{42}, (uint64_t{1} << 63) + 11}) {
-    for (const auto& [in, out] : {std::pair{1, 1}, {10, 5}, {7, 3}, {64, 2}, {0, 4}}) {
+    for (const auto& [in, out] :
+         {std::pair{1, 1}, {10, 5}, {7, 3}, {64, 2}, {0, 4}, {3, 0}, {1, 17}, {31, 1}}) {
       manual_seed(seed);
       const Linear layer(in, out);
       const std::string name = fmt::format("seed{}/{}to{}", seed, in, out);
@@ -24,6 +54,17 @@ TEST_CASE("linear: the same seed draws PyTorch's weights, to the last bit") {
       CHECK(equal(layer.weight, golden("linear", name + "/weight")));
       CHECK(equal(layer.bias, golden("linear", name + "/bias")));
     }
+  }
+}
+
+TEST_CASE("linear: so do large ones, by a checksum") {
+  for (const auto& [in, out] : {std::pair{300, 700}, {784, 129}, {1, 5000}, {4097, 1}}) {
+    manual_seed(1);
+    const Linear layer(in, out);
+    const std::string name = fmt::format("checksum/{}to{}", in, out);
+    CAPTURE(name);
+    CHECK(checksum(layer.weight) == golden("linear", name + "/weight").item<int64_t>());
+    CHECK(checksum(layer.bias) == golden("linear", name + "/bias").item<int64_t>());
   }
 }
 
@@ -48,19 +89,36 @@ TEST_CASE("linear: in = 0 draws a bias too, as PyTorch does, so the next layer's
 
 TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTorch's names") {
   manual_seed(3);
-  const Sequential model{Linear(4, 6), BatchNorm1d(6), ReLU(), Linear(6, 2)};
-  std::vector<std::string> names;
-  for (const auto& [path, tensor] : model.state_dict()) {
-    const std::string name = "sequential/" + path;
-    CAPTURE(name);
-    CHECK(equal(tensor, golden("linear", name)));
-    names.push_back(name);
-  }
-  std::vector<std::string> expected;
-  for (const auto& [name, tensor] : golden("linear")) {
-    if (name.starts_with("sequential/")) expected.push_back(name);
-  }
-  CHECK(names == expected);
+  check_drawn(Sequential{Linear(4, 6), BatchNorm1d(6), ReLU(), Linear(6, 2)}, "sequential/");
+}
+
+TEST_CASE("linear: so are layers that push_back() adds") {
+  manual_seed(3);
+  Sequential model;
+  model.push_back(Linear(4, 6));
+  model.push_back(BatchNorm1d(6));
+  model.push_back(ReLU());
+  model.push_back(Linear(6, 2));
+  check_drawn(model, "sequential/");
+}
+
+TEST_CASE("linear: so are models within models") {
+  manual_seed(5);
+  check_drawn(Sequential{Sequential{Linear(2, 3),
+                                    Sequential{Linear(3, 3, {.bias = false}), BatchNorm1d(3)}},
+                         Linear(3, 4), ReLU(), Sequential{Linear(4, 1), Linear(1, 2)}},
+              "nested/");
+}
+
+TEST_CASE("linear: so are a module's members, in the order of their declaration") {
+  struct Net : Module {
+    Sequential& first = child(
+        "0", Sequential{Linear(2, 3), Sequential{Linear(3, 3, {.bias = false}), BatchNorm1d(3)}});
+    Linear& second = child("1", Linear(3, 4));
+    Sequential& third = child("3", Sequential{Linear(4, 1), Linear(1, 2)});
+  };
+  manual_seed(5);
+  check_drawn(Net(), "nested/");
 }
 
 TEST_CASE("linear: y = x Wᵀ + b, for inputs of rank 1 to 4") {
