@@ -1,38 +1,62 @@
-// One sequence of 32-bit draws, from which every number is made by arithmetic of our own: the
-// standard library's distributions differ from one implementation to the next.
+// One sequence of 32-bit draws, from which every number is made in PyTorch's way: a seed means the
+// same here and there. (The standard library's distributions differ even among themselves.)
 #include <cairn/core/ops/internal.h>
 #include <cairn/core/random.h>
 
+#include <bit>
 #include <cmath>
 #include <locale>
 #include <mutex>
 #include <numbers>
+#include <numeric>
+#include <optional>
 #include <random>
 #include <sstream>
+#include <utility>
 
 namespace cairn {
 
 struct Generator::State {
   mutable std::mutex mutex;
   std::mt19937 engine;
+  std::optional<double> spare_normal;  // they come in pairs
 
-  uint64_t draw64() {  // the first draw is the high half, as in PyTorch
+  uint64_t draw64() {  // the first draw is the high half
     const uint64_t high = engine();
     return high << 32 | engine();
   }
-  double unit() { return static_cast<double>(draw64() >> 11) * 0x1p-53; }  // [0, 1)
+
+  // [0, 1) with every bit that T holds.
+  template <class T>
+  T unit() {
+    if constexpr (std::same_as<T, float>) {
+      return static_cast<float>(engine() & 0xffffff) * 0x1p-24F;
+    } else {
+      return static_cast<double>(draw64() & 0x1fffffffffffff) * 0x1p-53;
+    }
+  }
+
+  double normal() {
+    if (spare_normal) return *std::exchange(spare_normal, std::nullopt);
+    const double angle = 2 * std::numbers::pi * unit<double>();
+    const double radius = std::sqrt(-2 * std::log1p(-unit<double>()));
+    spare_normal = radius * std::sin(angle);
+    return radius * std::cos(angle);
+  }
+
+  // 16 normal numbers at once: the first eight units are radii, the others angles.
+  template <class T>
+  void fill_block(std::span<T, 16> values) {
+    for (std::size_t i = 0; i < 8; ++i) {
+      const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(values[i])));
+      const double angle = 2 * std::numbers::pi * static_cast<double>(values[i + 8]);
+      values[i] = static_cast<T>(radius * std::cos(angle));
+      values[i + 8] = static_cast<T>(radius * std::sin(angle));
+    }
+  }
 };
 
 namespace {
-
-// [0, n) without bias: what lies beyond the last whole multiple of n is drawn again.
-template <class Draw>
-uint64_t below(uint64_t n, Draw draw) {
-  const uint64_t rest = (UINT64_MAX % n + 1) % n;
-  uint64_t value = draw();
-  while (value > UINT64_MAX - rest) value = draw();
-  return value % n;
-}
 
 void check_real(const char* op, DType dtype) {
   check(is_floating(dtype), "{}: {} cannot hold such numbers; make it float32 or float64", op,
@@ -73,18 +97,26 @@ Generator::~Generator() = default;
 
 void Generator::manual_seed(uint64_t seed) {
   const std::lock_guard lock(state_->mutex);
-  state_->engine.seed(static_cast<uint32_t>(seed));  // the low half, as in PyTorch
+  state_->engine.seed(static_cast<uint32_t>(seed));  // the low half
+  state_->spare_normal.reset();
 }
+
+// The engine's words; then whether there is a spare normal number, and its bits.
+constexpr std::size_t engine_words = std::mt19937::state_size + 1;
 
 Tensor Generator::state() const {
   return detail::no_bad_alloc("state", [&] {
     Words text;
+    std::optional<double> spare;
     {
       const std::lock_guard lock(state_->mutex);
       text << state_->engine;
+      spare = state_->spare_normal;
     }
     std::vector<int64_t> words;
     for (int64_t word = 0; text >> word;) words.push_back(word);
+    words.push_back(spare.has_value());
+    words.push_back(std::bit_cast<int64_t>(spare.value_or(0)));
     return from_data(words, {static_cast<int64_t>(words.size())});
   });
 }
@@ -92,17 +124,24 @@ Tensor Generator::state() const {
 void Generator::set_state(const Tensor& state) {
   detail::no_bad_alloc("set_state", [&] {
     const std::vector<int64_t> words = state.to_vector<int64_t>();
-    bool valid = state.dtype() == DType::int64 && words.size() == std::mt19937::state_size + 1 &&
-                 words.back() <= static_cast<int64_t>(std::mt19937::state_size);
-    for (const int64_t word : words) valid &= word >= 0 && word <= INT64_C(0xffffffff);
+    bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
+                 words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
+                 (words[engine_words] == 0 || words[engine_words] == 1);
+    for (std::size_t i = 0; valid && i < engine_words; ++i) {
+      valid = words[i] >= 0 && words[i] <= INT64_C(0xffffffff);
+    }
     check(valid, "set_state: {} {} is no state of a generator; give what state() gave",
           state.shape(), state.dtype());
     Words text;
-    for (const int64_t word : words) text << word << ' ';
+    for (std::size_t i = 0; i < engine_words; ++i) text << words[i] << ' ';
     std::mt19937 engine;
     text >> engine;
     const std::lock_guard lock(state_->mutex);
     state_->engine = engine;
+    state_->spare_normal.reset();
+    if (words[engine_words] != 0) {
+      state_->spare_normal = std::bit_cast<double>(words[engine_words + 1]);
+    }
   });
 }
 
@@ -113,9 +152,7 @@ void Generator::fill_uniform(Tensor& x, double low, double high) {
     const std::lock_guard lock(state_->mutex);
     const T from = static_cast<T>(low), range = static_cast<T>(high) - from;
     for (T& value : values) {
-      const double unit = std::same_as<T, float>
-                              ? static_cast<double>(state_->engine() & 0xffffff) * 0x1p-24
-                              : static_cast<double>(state_->draw64() & 0x1fffffffffffff) * 0x1p-53;
+      const auto unit = static_cast<double>(state_->unit<T>());
       value = static_cast<T>(unit * static_cast<double>(range) + static_cast<double>(from));
     }
   });
@@ -124,28 +161,60 @@ void Generator::fill_uniform(Tensor& x, double low, double high) {
 void Generator::fill_normal(Tensor& x) {
   fill("fill_normal", x, [&]<class T>(std::span<T> values) {
     const std::lock_guard lock(state_->mutex);
-    for (std::size_t i = 0; i < values.size(); i += 2) {
-      const double radius = std::sqrt(-2 * std::log1p(-state_->unit()));
-      const double angle = 2 * std::numbers::pi * state_->unit();
-      values[i] = static_cast<T>(radius * std::cos(angle));
-      if (i + 1 < values.size()) values[i + 1] = static_cast<T>(radius * std::sin(angle));
+    const std::size_t n = values.size();
+    if (n < 16) {
+      for (T& value : values) value = static_cast<T>(state_->normal());
+      return;
+    }
+    for (T& value : values) value = state_->unit<T>();
+    for (std::size_t i = 0; i + 16 <= n; i += 16) {
+      state_->fill_block(values.subspan(i).template first<16>());
+    }
+    if (n % 16 != 0) {  // the last block overlaps the one before, and is drawn anew
+      const auto last = values.template last<16>();
+      for (T& value : last) value = state_->unit<T>();
+      state_->fill_block(last);
     }
   });
 }
 
+namespace {
+
+// f(mutable values) with int64 x's own values, which must be dense.
+template <class F>
+void fill_int64(const char* op, Tensor& x, F f) {
+  detail::check_raw_write(op, x);
+  check(x.is_contiguous() && x.dtype() == DType::int64, "{}: {} {} is not contiguous int64", op,
+        x.shape(), x.dtype());
+  f(std::span(x.view_of().as<int64_t>(), static_cast<std::size_t>(x.numel())));
+  ++x.view_of().storage->version;
+}
+
+}  // namespace
+
 void Generator::fill_integers(Tensor& x, int64_t low, int64_t high) {
   check(low < high, "randint: nothing lies in [{}, {})", low, high);
-  detail::check_raw_write("randint", x);
-  check(x.is_contiguous() && x.dtype() == DType::int64, "randint: {} {} is not contiguous int64",
-        x.shape(), x.dtype());
-  const std::lock_guard lock(state_->mutex);
-  const uint64_t count = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  int64_t* const values = x.view_of().as<int64_t>();
-  for (int64_t i = 0; i < x.numel(); ++i) {
-    const uint64_t offset = below(count, [&] { return state_->draw64(); });
-    values[i] = static_cast<int64_t>(static_cast<uint64_t>(low) + offset);
-  }
-  ++x.view_of().storage->version;
+  fill_int64("randint", x, [&](std::span<int64_t> values) {
+    const std::lock_guard lock(state_->mutex);
+    const uint64_t count = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
+    const bool narrow = count < uint64_t{1} << 28;
+    for (int64_t& value : values) {
+      const uint64_t draw = narrow ? state_->engine() : state_->draw64();
+      value = static_cast<int64_t>(static_cast<uint64_t>(low) + draw % count);
+    }
+  });
+}
+
+void Generator::fill_permutation(Tensor& x) {
+  fill_int64("randperm", x, [&](std::span<int64_t> values) {
+    const std::lock_guard lock(state_->mutex);
+    std::iota(values.begin(), values.end(), 0);
+    const bool narrow = values.size() < UINT32_MAX / 20;
+    for (std::size_t i = 0; i + 1 < values.size(); ++i) {  // Fisher and Yates
+      const uint64_t draw = narrow ? state_->engine() : state_->draw64();
+      std::swap(values[i], values[i + draw % (values.size() - i)]);
+    }
+  });
 }
 
 Generator& default_generator() {
@@ -189,14 +258,8 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape) {
 }
 
 Tensor randperm(int64_t n) {
-  Tensor x = arange(n, {.dtype = DType::int64});
-  int64_t* const values = x.view_of().as<int64_t>();
-  // Fisher and Yates, from one run of draws: swap(i) needs a number in [0, i].
-  const Tensor draws = n > 1 ? randint(INT64_MIN, INT64_MAX, {n}) : x;
-  for (int64_t i = n - 1; i > 0; --i) {
-    const auto draw = static_cast<uint64_t>(draws.view_of().as<int64_t>()[i]);
-    std::swap(values[i], values[draw % static_cast<uint64_t>(i + 1)]);
-  }
+  Tensor x = detail::new_tensor("randperm", {n}, DType::int64);
+  default_generator().fill_permutation(x);
   return x;
 }
 

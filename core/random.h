@@ -1,4 +1,7 @@
-// Random numbers, the same for the same seed on every machine.
+// Random numbers, PyTorch's for PyTorch's seeds:
+//   rand, randint and randperm (of fewer than 2e8), and initial weights, bit for bit;
+//   randn to rounding, which in float32 and for 16 numbers or more is about 1e-6, as PyTorch's
+//   vectorised logarithm and cosine depend on the machine. What follows a draw agrees in any case.
 #pragma once
 
 #include <cairn/core/tensor.h>
@@ -26,10 +29,13 @@ class CAIRN_API Generator {
   /// Fills x with numbers from U[low, high), bit for bit PyTorch's for the same seed; as there,
   /// rounding may give high itself.
   void fill_uniform(Tensor& x, double low, double high);
-  /// Fills x with N(0, 1) by the Box-Muller method. The numbers are not PyTorch's.
+  /// Fills x with N(0, 1) by the Box-Muller method.
   void fill_normal(Tensor& x);
-  /// Fills int64 x with integers from [low, high), each equally likely. Not PyTorch's.
+  /// Fills int64 x with integers from [low, high): remainders of 32-bit draws, or of 64-bit ones
+  /// from 2^28 on, so that no number is more than a sixteenth likelier than another.
   void fill_integers(Tensor& x, int64_t low, int64_t high);
+  /// Fills int64 x with 0, 1, ... numel - 1 in random order.
+  void fill_permutation(Tensor& x);
 
  private:
   struct State;
