@@ -20,7 +20,7 @@ namespace {
 using Tensors = std::vector<Tensor>;
 
 // Everything that can be kept for a gradient: weights of products and of normalisation, by the
-// batch and by the record, and a buffer that a user multiplies with.
+// batch and by the record, and buffers that a user multiplies with, a record's included.
 struct Net : Module {
   Linear& first = child("first", Linear(3, 4));
   BatchNorm1d& by_batch = child("by_batch", BatchNorm1d(4));
@@ -28,7 +28,7 @@ struct Net : Module {
   BatchNorm1d& by_record = child("by_record", BatchNorm1d(3));
   Buffer& scale = buffer("scale", full({3}, 2));
 
-  explicit Net(bool with_buffer) : with_buffer_(with_buffer) {
+  explicit Net(bool with_buffers) : with_buffers_(with_buffers) {
     by_record.set_stats_mode(StatsMode::frozen);
     const NoGrad guard;
     for (Tensor& p : parameters()) p.copy_(linspace(-0.9, 1.1, p.numel()).reshape(p.shape()));
@@ -37,11 +37,11 @@ struct Net : Module {
   }
   Tensor forward(const Tensor& x) override {
     const Tensor y = by_record(second(relu(by_batch(first(x)))));
-    return with_buffer_ ? y * scale.tensor() : y;
+    return with_buffers_ ? y * scale.tensor() * by_record.running_var.tensor() : y;
   }
 
  private:
-  bool with_buffer_;
+  bool with_buffers_;
 };
 
 Tensor input() { return linspace(-2, 3, 15).reshape({5, 3}); }
@@ -64,7 +64,7 @@ StateDict others(const Net& net) {
 
 struct Writer {
   const char* name;
-  enum { nothing, weights, buffer } touches;
+  enum { nothing, weights, buffers } touches;
   void (*write)(Net&);
 };
 
@@ -96,23 +96,23 @@ const Writer writers[] = {
        net.to(DType::float32);
      }},
     {"a training forward", Writer::nothing, [](Net& net) { net(input() * 7 - 2); }},
-    {"a training forward by the record's layer", Writer::nothing,
+    {"a training forward by the record's layer", Writer::buffers,
      [](Net& net) {
        net.by_record.set_stats_mode(StatsMode::track);
        net(input() * 7 - 2);
      }},
-    {"reset_running_stats", Writer::nothing,
+    {"reset_running_stats", Writer::buffers,
      [](Net& net) {
        net.by_batch.reset_running_stats();
        net.by_record.reset_running_stats();
      }},
-    {"copy_ to the record", Writer::nothing,
+    {"copy_ to the record", Writer::buffers,
      [](Net& net) {
        net.by_record.running_mean.copy_(zeros({3}));
        net.by_record.running_var.copy_(full({3}, 9));
        net.by_batch.running_var.copy_(full({4}, 9));
      }},
-    {"copy_ to a buffer", Writer::buffer, [](Net& net) { net.scale.copy_(full({3}, 5)); }},
+    {"copy_ to a buffer", Writer::buffers, [](Net& net) { net.scale.copy_(full({3}, 5)); }},
 };
 
 enum class Fate { right, refused };
@@ -135,15 +135,15 @@ Fate fate_of(const Tensors& expected, F ask) {
 }  // namespace
 
 TEST_CASE("lifetimes: whatever writes to a model before backward is caught or does no harm") {
-  for (const bool with_buffer : {false, true}) {
+  for (const bool with_buffers : {false, true}) {
     for (const Writer& writer : writers) {
-      INFO(std::string(writer.name) << ", with a buffer: " << with_buffer);
-      Net untouched(with_buffer), net(with_buffer);
+      INFO(std::string(writer.name) << ", with buffers: " << with_buffers);
+      Net untouched(with_buffers), net(with_buffers);
       const Tensors expected = gradients(untouched, mse_loss(untouched(input()), target()));
       const Tensor loss = mse_loss(net(input()), target());
       writer.write(net);
       const bool harmless =
-          writer.touches == Writer::nothing || (writer.touches == Writer::buffer && !with_buffer);
+          writer.touches == Writer::nothing || (writer.touches == Writer::buffers && !with_buffers);
       CHECK(fate_of(expected, [&] { return gradients(net, loss); }) ==
             (harmless ? Fate::right : Fate::refused));
     }
