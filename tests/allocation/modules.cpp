@@ -18,11 +18,12 @@ Tried fail_on(const std::string& name, Make make, Call call, const Tensor& x = {
     return Trial{[=] { *y = call(*m, x); },
                  [=] { return state(*m) << state(x) << state(*y) << state_of_generator(); },
                  [=] {
+                   const Bits before = values(*y);  // of a call that did without memory
                    *y = call(*m, x);
                    if (y->defined() && y->requires_grad()) (*y * *y).sum().backward();
                    Bits bits = values(m->state_dict());
                    for (const Tensor& p : m->parameters()) bits << values(p.grad());
-                   return bits << values(*y) << to_string(*m) << state_of_generator();
+                   return bits << before << values(*y) << to_string(*m) << state_of_generator();
                  }};
   });
   CHECK(tried);

@@ -56,9 +56,10 @@ TEST_CASE("every op: its forward happens or it does not, whatever allocation fai
       auto w = std::make_shared<World>(op);
       return Trial{[w] { w->forward(); }, [w] { return state(w->inputs) << state(w->y); },
                    [w] {
+                     Bits bits = values(w->y);
                      w->forward();
                      w->head().sum().backward();
-                     return values(w->y) << w->gradients();
+                     return bits << values(w->y) << w->gradients();
                    }};
     });
     CHECK(tried);

@@ -32,8 +32,9 @@ int64_t fail_on(const std::string& name, Make make, Call call) {
     return Trial{[=] { *y = call(*given); },
                  [=] { return state(*given) << state(*y) << state_of_generator(); },
                  [=] {
+                   const Bits before = values_of({*y});  // of a call that did without memory
                    *y = call(*given);
-                   return values_of(*given) << values_of({*y}) << state_of_generator();
+                   return values_of(*given) << before << values_of({*y}) << state_of_generator();
                  }};
   });
   CHECK(tried);

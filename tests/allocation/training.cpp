@@ -96,17 +96,19 @@ struct Training {
 // to where the call belongs, `after` on to its end, undisturbed.
 int64_t fail_in_training(const char* name, const std::function<void(Training&)>& before,
                          const std::function<void(Training&)>& call,
-                         const std::function<void(Training&)>& after) {
+                         const std::function<void(Training&)>& after,
+                         const std::vector<Kind>& models = kinds()) {
   int64_t failures = 0;
-  for (const Kind& kind : kinds()) {
+  for (const Kind& kind : models) {
     const Tried tried = fail_every_allocation(std::string(name) + ", " + kind.name, [&] {
       auto t = std::make_shared<Training>(kind);
       before(*t);
       return Trial{[t, call] { call(*t); }, [t] { return t->state(); },
                    [t, call, after] {
+                     const Bits kept = values(t->y) << values(t->loss);
                      call(*t);
                      after(*t);
-                     return t->go_on();
+                     return t->go_on() << kept;
                    }};
     });
     CHECK(tried);
@@ -180,9 +182,10 @@ namespace {
 // Fails every allocation of load(its argument, a model in training), where the argument is what
 // get(another model in training) gives.
 template <class Get, class Load>
-int64_t fail_in_loading(const char* name, Get get, Load load) {
+int64_t fail_in_loading(const char* name, Get get, Load load,
+                        const std::vector<Kind>& models = kinds()) {
   int64_t failures = 0;
-  for (const Kind& kind : kinds()) {
+  for (const Kind& kind : models) {
     const auto other = std::make_shared<Training>(kind);
     other->whole_step();
     const auto source = get(*other);
@@ -214,6 +217,23 @@ TEST_CASE("load_state_dict: all of it is loaded or nothing, whatever allocation 
   CHECK(fail_in_loading(
             "load of an optimizer", [](const Training& t) { return t.optimizer.state_dict(); },
             [](const StateDict& from, Training& to) { to.optimizer.load_state_dict(from); }) > 50);
+}
+
+TEST_CASE("a step of a single model: more than 50 allocations are made to fail, each in two ways") {
+  const std::vector<Kind> one{kinds()[2]};
+  const auto forwards = all({zero_grad, forward, compare}), rest = all({compare, backward, step});
+  const auto keep = [](Training& t) { t.loss.backward({}, {.retain_graph = true}); };
+  const int64_t in_forward = fail_in_training("forward", zero_grad, forward, rest, one);
+  const int64_t in_backward = fail_in_training("backward", forwards, keep, step, one);
+  const int64_t in_step = fail_in_training("step", all({forwards, backward}), step, nothing, one);
+  const int64_t in_load = fail_in_loading(
+      "load", [](const Training& t) { return t.model->state_dict(); },
+      [](const StateDict& from, Training& to) { to.model->load_state_dict(from); }, one);
+  CHECK(in_forward > 2 * 20);
+  CHECK(in_backward > 2 * 20);
+  CHECK(in_step > 2 * 5);
+  CHECK(in_load > 2 * 20);
+  CHECK(in_forward + in_backward + in_step + in_load > 2 * 50);
 }
 
 TEST_CASE("load_state_dict: what does not fit is refused as it should be, or for lack of memory") {
