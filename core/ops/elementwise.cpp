@@ -326,8 +326,8 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
   Tensor y = map(
       "clamp",
       [](auto v, auto lo, auto hi) {  // high wins where low is above it
-        const auto raised = v < lo ? lo : v;
-        return raised > hi ? hi : raised;
+        const auto raised = v < lo || is_nan(lo) ? lo : v;
+        return raised > hi || is_nan(hi) ? hi : raised;
       },
       x, a, b);
   return record(

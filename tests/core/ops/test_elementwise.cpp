@@ -13,6 +13,8 @@ TEST_CASE("relu, clamp, maximum, minimum: NaN stays NaN") {
   const Tensor x = tensor({NAN, -1, 1});
   CHECK(equal(relu(x), tensor({NAN, 0, 1})));
   CHECK(equal(clamp(x, 0, 0.5), tensor({NAN, 0, 0.5})));
+  CHECK(equal(clamp(tensor({1, 5}), NAN, 2), tensor({NAN, NAN})));
+  CHECK(equal(clamp(tensor({1, 5}), 0, NAN), tensor({NAN, NAN})));
   CHECK(equal(maximum(x, 0), tensor({NAN, 0, 1})));
   CHECK(equal(minimum(tensor({5, NAN, 5}), x), tensor({NAN, NAN, 1})));
 }
