@@ -42,7 +42,7 @@ Module::Module(Module&& other) noexcept : state_(std::move(other.state_)) {}
 Module::~Module() = default;
 
 Module::State& Module::state() const {
-  check(state_ != nullptr, "module: it was moved from");
+  if (state_ == nullptr) throw Error(kind() + ": it was moved from");
   return *state_;
 }
 
@@ -129,8 +129,15 @@ Buffer& Module::buffer(std::string_view name, Tensor value, Buffer::Check check)
   });
 }
 
-Module::Place Module::prepare(std::string_view name, const Module& module) {
+void Module::check_child(std::string_view name, const Module& module) const {
   state().check_name("child", name);
+  for (const auto& [path, m] : module.named_modules()) {
+    check(&m != this, "child: '{}' is a module that holds this one; none is part of itself", name);
+  }
+}
+
+Module::Place Module::prepare(std::string_view name, const Module& module) {
+  check_child(name, module);
   Place place{std::string(name), std::string(name), {}};
   // Messages name a parameter and a buffer by its path.
   for (const auto& [path, m] : module.named_modules()) {
@@ -155,15 +162,12 @@ void Module::add_child(Place& place, std::shared_ptr<Module> module) noexcept {
 
 void Module::share(std::string_view name, Module& module) {
   detail::no_bad_alloc("child", [&] {
-    state().check_name("child", name);
+    check_child(name, module);
     std::shared_ptr<Module> owner = module.weak_from_this().lock();
     check(owner != nullptr,
           "child: '{}' is a module that is registered nowhere; move it in: child(\"{}\", "
           "std::move(module))",
           name, name);
-    for (const auto& [path, m] : module.named_modules()) {
-      check(&m != this, "child: '{}' is a module that holds this one", name);
-    }
     state().checked = false;
     state().children.emplace_back(name, std::move(owner));
   });
@@ -263,6 +267,7 @@ struct Module::Records {
 
   ~Records() { settle(const_cast<Module&>(root)); }
   void settle(Module& module) const noexcept {
+    if (!module.state_) return;  // moved from, which is why the load failed
     module.settle_records(keep);
     for (const auto& [name, child] : module.state().children) settle(*child);
   }

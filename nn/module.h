@@ -112,7 +112,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   Parameter& parameter(std::string_view name, Tensor value);
   Buffer& buffer(std::string_view name, Tensor value, Buffer::Check check = nullptr);
 
-  /// Moves a module in.
+  /// Moves a module in. Throws Error for one that holds this module; then it has not moved.
   template <class M>
   requires(!std::is_lvalue_reference_v<M> &&
            std::derived_from<M, Module>) M& child(std::string_view name, M&& module) {
@@ -156,6 +156,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     add_child(place, std::move(module));
     return reference;
   }
+  void check_child(std::string_view name, const Module& module) const;
   void share(std::string_view name, Module& module);
   State& state() const;
   const std::string& slot() const;

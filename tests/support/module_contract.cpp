@@ -32,7 +32,7 @@ void fill_state(nn::Module& model, uint64_t seed) {
   for (auto& [name, b] : model.named_buffers()) {
     Tensor values = empty(b.shape(), f64);
     generator.fill_uniform(values, 1, 9);
-    b.copy_(values);
+    b.copy_(values.to(b.dtype()));
   }
 }
 
@@ -124,10 +124,11 @@ void check_moving(const ModuleCase& c) {
   REQUIRE(after.size() == before.size());
   for (std::size_t i = 0; i < after.size(); ++i) CHECK(&after[i].impl() == &before[i].impl());
 
-  CHECK_ERROR((*model)(x), "module: it was moved from");
-  CHECK_ERROR(model->train(), "module: it was moved from");
-  CHECK_ERROR(model->parameters(), "module: it was moved from");
-  CHECK_ERROR(model->state_dict(), "module: it was moved from");
+  const std::string was_moved = model->kind() + ": it was moved from";
+  CHECK_ERROR((*model)(x), was_moved);
+  CHECK_ERROR(model->train(), was_moved);
+  CHECK_ERROR(model->parameters(), was_moved);
+  CHECK_ERROR(model->state_dict(), was_moved);
 }
 
 }  // namespace
