@@ -65,7 +65,7 @@ bool tracks(const char* op, std::span<const Tensor* const> inputs) {
   if (!grad_enabled) return false;
   bool tracked = false;
   for (const Tensor* input : inputs) {
-    const TensorImpl& impl = input->impl();
+    const TensorImpl& impl = input->impl(op);
     check(!impl.is_stale(),
           "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
           "take the view again after the in-place op",
@@ -116,7 +116,7 @@ void Node::destroy(Node* node) noexcept {
 }
 
 Tensor attach(Tensor y, Ref<Node> node) {
-  TensorImpl& impl = y.impl();
+  TensorImpl& impl = y.impl(node->name());
   node->output = &impl;
   node->output_storage = impl.view.storage.get();
   impl.node = std::move(node);
@@ -172,6 +172,7 @@ class Walk {
   }
 
   void add_root(const Tensor& output, const Tensor& gradient) {
+    detail::check_defined(op_, output);
     check(output.requires_grad(),
           "{}: the output {} has no graph: nothing it was computed from requires a gradient, or it "
           "was computed under NoGrad",
@@ -432,8 +433,10 @@ std::vector<Edge> detail::leaves_between(const Tensor& output, const Tensor& inp
   std::vector<Edge> leaves;
   std::unordered_set<const void*> seen;
   std::vector<const Node*> open;
+  const Node* const origin = input.defined() ? input.impl().node.get() : nullptr;
+  const GradSlot* const leaf = input.defined() ? input.impl().slot.get() : nullptr;
   const auto reach = [&](const Node* node) {
-    if (node != input.impl().node.get() && seen.insert(node).second) open.push_back(node);
+    if (node != origin && seen.insert(node).second) open.push_back(node);
   };
   if (const Node* const root = output.impl().node.get()) reach(root);
   while (!open.empty()) {
@@ -442,8 +445,7 @@ std::vector<Edge> detail::leaves_between(const Tensor& output, const Tensor& inp
     for (const Edge& edge : node->edges()) {
       if (edge.node) {
         reach(edge.node.get());
-      } else if (edge.leaf && edge.leaf.get() != input.impl().slot.get() &&
-                 seen.insert(edge.leaf.get()).second) {
+      } else if (edge.leaf && edge.leaf.get() != leaf && seen.insert(edge.leaf.get()).second) {
         leaves.push_back(edge);
       }
     }
@@ -463,6 +465,14 @@ void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) co
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
   return detail::no_bad_alloc("grad", [&] {
+    const auto check_all = [](const char* what, const std::vector<Tensor>& tensors) {
+      for (std::size_t i = 0; i < tensors.size(); ++i) {
+        check(tensors[i].defined(), "grad: {} {} is undefined (default-constructed or moved from)",
+              what, i);
+      }
+    };
+    check_all("output", outputs);
+    check_all("input", inputs);
     check(!outputs.empty() && !inputs.empty(),
           "grad: {} outputs and {} inputs; give at least one of each", outputs.size(),
           inputs.size());
@@ -474,7 +484,10 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
       walk.add_root(outputs[i], options.grad_outputs.empty() ? Tensor() : options.grad_outputs[i]);
     }
     for (const Tensor& input : inputs) {
-      check(input.requires_grad(), "grad: the input {} does not require a gradient", input.shape());
+      check(
+          input.requires_grad(),
+          "grad: the input {} does not require a gradient; use requires_grad_() before the forward",
+          input.shape());
     }
     walk.run(inputs);
     std::vector<Tensor> results;

@@ -1,6 +1,7 @@
 // The text of an Error, kept in parts until nobody can put a path in front any more.
 #include <cairn/core/check.h>
 
+#include <cmath>
 #include <cstdio>
 
 namespace cairn {
@@ -49,6 +50,8 @@ void Error::enter(std::string_view slot) noexcept {
   } catch (const std::bad_alloc&) {  // the message without its path is still true
   }
 }
+
+double detail::without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
 
 void detail::fail(fmt::string_view message, fmt::format_args args) {
   no_bad_alloc("error", [&] { throw Error(fmt::vformat(message, args)); });

@@ -53,6 +53,9 @@ void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
 
 namespace detail {
 
+/// v for a message: a NaN prints with its sign, which means nothing.
+CAIRN_API double without_sign(double v);
+
 /// f(), with the standard library's own failures to allocate turned into Error. Around every public
 /// function that uses its containers.
 template <class F>

@@ -43,7 +43,8 @@ constexpr To convert(From value) {
   }
 }
 
-/// A number beside a tensor: whole or not, it takes the tensor's dtype.
+/// A number beside a tensor: whole or not, it takes the tensor's dtype. An integer beyond int64
+/// counts as a floating number.
 class Scalar {
  public:
   template <Arithmetic T>
@@ -51,9 +52,9 @@ class Scalar {
       : integral_(std::integral<T>) {
     if constexpr (std::integral<T>) {
       whole_ = static_cast<int64_t>(value);
-    } else {
-      real_ = static_cast<double>(value);
+      integral_ = value < T{} || whole_ >= 0;  // else it wrapped
     }
+    if (!integral_) real_ = static_cast<double>(value);
   }
 
   template <Arithmetic T>

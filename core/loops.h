@@ -182,9 +182,10 @@ void map_into(F f, const View& out, const std::conditional_t<true, View, In>&...
 /// The inputs' common dtype. Throws Error naming both where they differ.
 template <class... X>
 DType common_dtype([[maybe_unused]] const char* op, const Tensor& x, const X&... rest) {
+  check_defined(op, x, rest...);
   (check(rest.dtype() == x.dtype(),
-         "{}: dtypes {} and {} do not mix; convert one, e.g. with .to(x.dtype())", op, x.dtype(),
-         rest.dtype()),
+         "{}: dtypes {} of {} and {} of {} do not mix; convert one, e.g. with .to(x.dtype())", op,
+         x.dtype(), x.shape(), rest.dtype(), rest.shape()),
    ...);
   return x.dtype();
 }

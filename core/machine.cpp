@@ -35,8 +35,8 @@ BuildInfo build_info() {
 
 std::string to_string(const MemoryStats& stats) {
   return detail::no_bad_alloc("memory_stats", [&] {
-    return fmt::format("{} bytes in use, {} cached, {} at the peak", stats.in_use, stats.cached,
-                       stats.peak);
+    return fmt::format("{} {} in use, {} cached, {} at the peak", stats.in_use,
+                       stats.in_use == 1 ? "byte" : "bytes", stats.cached, stats.peak);
   });
 }
 

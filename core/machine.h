@@ -9,7 +9,7 @@
 namespace cairn {
 
 /// How many threads large operations may use, the calling one included; at first the number of
-/// processors. The number never changes a result. Throws Error if n < 1.
+/// processors. The number never changes a result. Throws Error unless n is 1 to 4096.
 CAIRN_API void set_num_threads(int64_t n);
 CAIRN_API int64_t num_threads();
 

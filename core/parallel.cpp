@@ -129,7 +129,8 @@ void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
 }  // namespace detail
 
 void set_num_threads(int64_t n) {
-  check(n >= 1, "set_num_threads: {} threads; at least 1 is needed", n);
+  constexpr int64_t most = 4096;  // more than any machine has; each is really started
+  check(n >= 1 && n <= most, "set_num_threads: {} threads; give 1 to {}", n, most);
   detail::pool().set_threads(n);
 }
 

@@ -58,9 +58,18 @@ struct Generator::State {
 
 namespace {
 
-void check_real(const char* op, DType dtype) {
-  check(is_floating(dtype), "{}: {} cannot hold such numbers; make it float32 or float64", op,
-        dtype);
+void check_real(const char* op, const Shape& shape, DType dtype) {
+  check(is_floating(dtype), "{}: {} {} cannot hold such numbers; make it float32 or float64", op,
+        dtype, shape);
+}
+
+void check_dense(const char* op, const Tensor& x) {
+  check(x.is_contiguous(), "{}: {} is not contiguous; fill a new tensor and copy_() it", op,
+        x.shape());
+}
+
+void check_interval(const char* op, int64_t low, int64_t high) {
+  check(low < high, "{}: there is nothing in [{}, {}); low must be less than high", op, low, high);
 }
 
 // The words of a generator's state go through a stream, the standard's only way to them. It throws
@@ -76,8 +85,8 @@ struct Words : std::stringstream {
 template <class F>
 void fill(const char* op, Tensor& x, F f) {
   detail::check_raw_write(op, x);
-  check(x.is_contiguous(), "{}: {} is not contiguous", op, x.shape());
-  check_real(op, x.dtype());
+  check_dense(op, x);
+  check_real(op, x.shape(), x.dtype());
   const auto n = static_cast<std::size_t>(x.numel());
   if (x.dtype() == DType::float32) {
     f(std::span(x.view_of().as<float>(), n));
@@ -123,6 +132,7 @@ Tensor Generator::state() const {
 
 void Generator::set_state(const Tensor& state) {
   detail::no_bad_alloc("set_state", [&] {
+    detail::check_defined("set_state", state);
     const std::vector<int64_t> words = state.to_vector<int64_t>();
     bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
                  words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
@@ -147,7 +157,8 @@ void Generator::set_state(const Tensor& state) {
 
 void Generator::fill_uniform(Tensor& x, double low, double high) {
   check(low <= high && std::isfinite(high - low),
-        "fill_uniform: [{}, {}) is no range of finite numbers", low, high);
+        "fill_uniform: [{}, {}) is no range of finite numbers", detail::without_sign(low),
+        detail::without_sign(high));
   fill("fill_uniform", x, [&]<class T>(std::span<T> values) {
     const std::lock_guard lock(state_->mutex);
     const T from = static_cast<T>(low), range = static_cast<T>(high) - from;
@@ -184,8 +195,8 @@ namespace {
 template <class F>
 void fill_int64(const char* op, Tensor& x, F f) {
   detail::check_raw_write(op, x);
-  check(x.is_contiguous() && x.dtype() == DType::int64, "{}: {} {} is not contiguous int64", op,
-        x.shape(), x.dtype());
+  check(x.dtype() == DType::int64, "{}: the tensor {} is {}, not int64", op, x.shape(), x.dtype());
+  check_dense(op, x);
   f(std::span(x.view_of().as<int64_t>(), static_cast<std::size_t>(x.numel())));
   ++x.view_of().storage->version;
 }
@@ -193,8 +204,8 @@ void fill_int64(const char* op, Tensor& x, F f) {
 }  // namespace
 
 void Generator::fill_integers(Tensor& x, int64_t low, int64_t high) {
-  check(low < high, "randint: nothing lies in [{}, {})", low, high);
-  fill_int64("randint", x, [&](std::span<int64_t> values) {
+  check_interval("fill_integers", low, high);
+  fill_int64("fill_integers", x, [&](std::span<int64_t> values) {
     const std::lock_guard lock(state_->mutex);
     const uint64_t count = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
     const bool narrow = count < uint64_t{1} << 28;
@@ -206,7 +217,7 @@ void Generator::fill_integers(Tensor& x, int64_t low, int64_t high) {
 }
 
 void Generator::fill_permutation(Tensor& x) {
-  fill_int64("randperm", x, [&](std::span<int64_t> values) {
+  fill_int64("fill_permutation", x, [&](std::span<int64_t> values) {
     const std::lock_guard lock(state_->mutex);
     std::iota(values.begin(), values.end(), 0);
     const bool narrow = values.size() < UINT32_MAX / 20;
@@ -228,36 +239,52 @@ namespace {
 
 // What is drawn into last of all, so that the generator moves only if nothing has failed.
 Tensor undrawn(const char* op, const Shape& shape, const TensorOptions& options) {
-  check_real(op, options.dtype);
+  check_real(op, shape, options.dtype);
   return detail::new_tensor(op, shape, options.dtype).requires_grad_(options.requires_grad);
 }
 
-}  // namespace
-
-Tensor rand(const Shape& shape, const TensorOptions& options) {
-  Tensor x = undrawn("rand", shape, options);
+Tensor uniform(const char* op, const Shape& shape, const TensorOptions& options) {
+  Tensor x = undrawn(op, shape, options);
   const NoGrad guard;
   default_generator().fill_uniform(x, 0, 1);
   return x;
 }
 
-Tensor randn(const Shape& shape, const TensorOptions& options) {
-  Tensor x = undrawn("randn", shape, options);
+Tensor normal(const char* op, const Shape& shape, const TensorOptions& options) {
+  Tensor x = undrawn(op, shape, options);
   const NoGrad guard;
   default_generator().fill_normal(x);
   return x;
 }
 
-Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
-Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
+}  // namespace
+
+Tensor rand(const Shape& shape, const TensorOptions& options) {
+  return uniform("rand", shape, options);
+}
+
+Tensor randn(const Shape& shape, const TensorOptions& options) {
+  return normal("randn", shape, options);
+}
+
+Tensor rand_like(const Tensor& x) {
+  detail::check_defined("rand_like", x);
+  return uniform("rand_like", x.shape(), {.dtype = x.dtype()});
+}
+Tensor randn_like(const Tensor& x) {
+  detail::check_defined("randn_like", x);
+  return normal("randn_like", x.shape(), {.dtype = x.dtype()});
+}
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape) {
+  check_interval("randint", low, high);
   Tensor x = detail::new_tensor("randint", shape, DType::int64);
   default_generator().fill_integers(x, low, high);
   return x;
 }
 
 Tensor randperm(int64_t n) {
+  check(n >= 0, "randperm: {} numbers; the number must not be negative", n);
   Tensor x = detail::new_tensor("randperm", {n}, DType::int64);
   default_generator().fill_permutation(x);
   return x;

@@ -4,7 +4,7 @@
 namespace cairn {
 
 void Shape::insert(int64_t d, int64_t dim) {
-  check(d >= 0 && d <= size_, "shape: no place {} in {}", d, *this);
+  check(d >= 0 && d <= size_, "shape: {} has no place {} for a new dimension", *this, d);
   push_back(dim);
   std::rotate(dims_.begin() + d, dims_.begin() + size_ - 1, dims_.begin() + size_);
 }
@@ -73,22 +73,36 @@ Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shap
   return result;
 }
 
-int64_t wrap_dim(const char* op, int64_t d, int64_t rank) {
-  const int64_t wrapped = d < 0 ? d + rank : d;
-  check(wrapped >= 0 && wrapped < rank, "{}: dimension {} is out of range for rank {}", op, d,
-        rank);
+bool broadcasts_to(const Shape& shape, const Shape& target) {
+  const int64_t offset = target.size() - shape.size();
+  bool fits = offset >= 0;
+  for (int64_t d = 0; fits && d < shape.size(); ++d) {
+    fits = shape[d] == target[offset + d] || shape[d] == 1;
+  }
+  return fits;
+}
+
+int64_t wrap_dim(const char* op, int64_t d, const Shape& shape) {
+  const int64_t rank = shape.size(), wrapped = d < 0 ? d + rank : d;
+  if (wrapped < 0 || wrapped >= rank) [[unlikely]] {
+    check(rank > 0, "{}: a scalar has no dimension {}, nor any other", op, d);
+    check(false, "{}: {} has no dimension {}; give one from {} to {}", op, shape, d, -rank,
+          rank - 1);
+  }
   return wrapped;
 }
 
-int64_t wrap_dim_or_scalar(const char* op, int64_t d, int64_t rank) {
-  return rank == 0 && (d == 0 || d == -1) ? 0 : wrap_dim(op, d, rank);
+int64_t wrap_dim_or_scalar(const char* op, int64_t d, const Shape& shape) {
+  if (!shape.empty()) return wrap_dim(op, d, shape);
+  check(d == 0 || d == -1, "{}: a scalar has no dimension {}; give 0 or -1", op, d);
+  return 0;
 }
 
-std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank) {
+std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, const Shape& shape) {
   std::array<bool, Shape::max_rank> mask{};
   for (const int64_t d : dims) {
-    bool& seen = mask[static_cast<std::size_t>(wrap_dim_or_scalar(op, d, rank))];
-    check(!seen, "{}: dimension {} stands twice in {}", op, d, dims);
+    bool& seen = mask[static_cast<std::size_t>(wrap_dim_or_scalar(op, d, shape))];
+    check(!seen, "{}: dimension {} of {} stands twice in {}; give each once", op, d, shape, dims);
     seen = true;
   }
   return mask;

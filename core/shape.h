@@ -57,7 +57,7 @@ class CAIRN_API Shape {
  private:
   std::size_t index(int64_t d) const {
     const int64_t i = d < 0 ? d + size_ : d;
-    check(i >= 0 && i < size_, "shape: dimension {} of a shape with {} dimensions", d, size_);
+    check(i >= 0 && i < size_, "shape: {} has no dimension {}", *this, d);
     return static_cast<std::size_t>(i);
   }
 
@@ -81,13 +81,16 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b);
 /// The strides that read a tensor of `shape` as if it had `target`: 0 where it is stretched.
 Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target);
 
-/// d counted from the front. Throws Error naming `op` if it is out of range.
-int64_t wrap_dim(const char* op, int64_t d, int64_t rank);
+/// Does a tensor of `shape` broadcast to `target` itself?
+bool broadcasts_to(const Shape& shape, const Shape& target);
+
+/// A dimension of `shape`, counted from the front. Throws Error naming `op` if it has no such.
+int64_t wrap_dim(const char* op, int64_t d, const Shape& shape);
 
 /// The same, but 0 and -1 will do for a scalar, too: what reductions and their kind allow.
-int64_t wrap_dim_or_scalar(const char* op, int64_t d, int64_t rank);
+int64_t wrap_dim_or_scalar(const char* op, int64_t d, const Shape& shape);
 
-/// One flag a dimension, set for each of `dims`; throws Error if one stands twice.
-std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, int64_t rank);
+/// One flag a dimension of `shape`, set for each of `dims`; throws Error if one stands twice.
+std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, const Shape& shape);
 
 }  // namespace cairn

@@ -3,6 +3,7 @@
 #include <cairn/core/ops/internal.h>
 #include <cairn/core/tensor.h>
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 
@@ -75,6 +76,14 @@ bool is_sole_owner(const Tensor& x) {
 
 Tensor owned(Tensor x) { return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone(); }
 
+void fail_undefined(const char* op, std::span<const bool> defined) {
+  constexpr const char* ordinals[] = {"first", "second", "third", "fourth", "fifth"};
+  const char* const which =
+      ordinals[std::find(defined.begin(), defined.end(), false) - defined.begin()];
+  fail("{}: the {} tensor is undefined (default-constructed or moved from); assign one first",
+       fmt::make_format_args(op, which));
+}
+
 // The tensor's slot, or a new one, which it does not have yet.
 static Ref<GradSlot> slot_or_new(const TensorImpl& impl) {
   return impl.slot ? impl.slot : no_bad_alloc("gradient", [] { return Ref(new GradSlot); });
@@ -93,13 +102,16 @@ static GradSlot& slot_of(TensorImpl& impl) { return adopt(impl, slot_or_new(impl
 
 }  // namespace detail
 
-void Tensor::fail_undefined() {
-  throw Error("tensor: it is undefined (default-constructed or moved from)");
+void Tensor::fail_undefined(const char* op) {
+  detail::fail("{}: the tensor is undefined (default-constructed or moved from); assign one first",
+               fmt::make_format_args(op));
 }
 
 // ---- reading ----
 
-int64_t Tensor::size(int64_t d) const { return shape()[wrap_dim("size", d, dim())]; }
+int64_t Tensor::size(int64_t d) const {
+  return impl("size").view.shape[wrap_dim("size", d, shape())];
+}
 
 Scalar Tensor::read(int64_t offset) const {
   const detail::View& view = view_of();
@@ -114,11 +126,13 @@ Scalar Tensor::read(int64_t offset) const {
 }
 
 Scalar Tensor::only_value() const {
+  detail::check_defined("item", *this);
   check(numel() == 1, "item: {} has {} values, not one; use at() or to_vector()", shape(), numel());
   return read(0);
 }
 
 Scalar Tensor::value_at(const Dims& index) const {
+  detail::check_defined("at", *this);
   check(index.size() == dim(), "at: {} needs one index for each dimension, got {}", shape(), index);
   int64_t offset = 0;
   for (int64_t d = 0; d < dim(); ++d) {
@@ -130,8 +144,9 @@ Scalar Tensor::value_at(const Dims& index) const {
 }
 
 const void* Tensor::typed_data(const char* op, DType wanted) const {
-  check(dtype() == wanted, "{}: the tensor is {}, not {}; convert it with .to()", op, dtype(),
-        wanted);
+  detail::check_defined(op, *this);
+  check(dtype() == wanted, "{}: the tensor {} is {}, not {}; convert it with .to()", op, shape(),
+        dtype(), wanted);
   return view_of().data;
 }
 
@@ -144,48 +159,61 @@ void Tensor::count_raw_write(DType wanted) {
 // ---- gradients ----
 
 Tensor& Tensor::requires_grad_(bool wanted) {
-  detail::TensorImpl& state = impl();
+  detail::TensorImpl& state = impl("requires_grad_");
   check(wanted || !state.node,
         "requires_grad_: {} was computed from tensors that require a gradient; use detach()",
         shape());
   if (state.node || wanted == state.requires_grad()) return *this;
   check(!wanted || is_floating(dtype()),
-        "requires_grad_: {} cannot take a gradient, only float32 and float64 can", dtype());
+        "requires_grad_: {} {} cannot take a gradient, only float32 and float64 can; use .to()",
+        dtype(), shape());
   check(!wanted || !state.view.storage->guarded,
         "requires_grad_: a buffer {} is never trained by gradient; make it a Parameter", shape());
   detail::slot_of(state).requires_grad = wanted;
   return *this;
 }
 
-Tensor Tensor::grad() const { return impl().slot ? impl().slot->grad : Tensor(); }
+Tensor Tensor::grad() const { return impl("grad").slot ? impl().slot->grad : Tensor(); }
 
 void Tensor::set_grad(const Tensor& g) {
-  if (!g.defined()) {
-    if (impl().slot) impl().slot->grad = {};
-    return;
-  }
+  detail::check_defined("set_grad", *this);
+  if (!g.defined()) return zero_grad();
   check(g.shape() == shape() && g.dtype() == dtype(),
         "set_grad: the gradient is {} {}, the tensor {} {}; they must agree", g.shape(), g.dtype(),
         shape(), dtype());
-  check(is_floating(dtype()), "set_grad: {} cannot take a gradient", dtype());
-  check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient", shape());
+  check(is_floating(dtype()),
+        "set_grad: {} {} cannot take a gradient, only float32 and float64 can", dtype(), shape());
+  check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient; give a clone()",
+        shape());
+  check(!g.view_of().storage->guarded,
+        "set_grad: {} is a module's buffer, which no gradient is added to; give a clone()",
+        shape());
   detail::slot_of(impl()).grad = g;
 }
 
+void Tensor::zero_grad() {
+  if (detail::GradSlot* const slot = impl("zero_grad").slot.get()) slot->grad = {};
+}
+
 Tensor Tensor::detach() const {
-  auto state = detail::TensorImpl::create(view_of());
+  auto state = detail::TensorImpl::create(impl("detach").view);
   state->epoch = impl().epoch;
   return Tensor(std::move(state));
 }
 
 Tensor& Tensor::retain_grad() {
-  check(requires_grad(), "retain_grad: {} does not require a gradient", shape());
+  detail::check_defined("retain_grad", *this);
+  check(requires_grad(), "retain_grad: {} does not require a gradient; use requires_grad_()",
+        shape());
   detail::slot_of(impl()).retain = true;
   return *this;
 }
 
 HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
-  check(requires_grad(), "register_hook: {} does not require a gradient", shape());
+  detail::check_defined("register_hook", *this);
+  check(requires_grad(), "register_hook: {} does not require a gradient; use requires_grad_()",
+        shape());
+  check(f != nullptr, "register_hook: the function is empty; give one that can be called");
   static std::atomic<uint64_t> last_id{0};
   const uint64_t id = ++last_id;
   const detail::Ref<detail::GradSlot> slot = detail::slot_or_new(impl());

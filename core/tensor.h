@@ -55,15 +55,17 @@ class CAIRN_API Tensor {
 
   // ---- what it is ----
   bool defined() const { return static_cast<bool>(impl_); }
-  const Shape& shape() const& { return impl().view.shape; }
-  Shape shape() const&& { return impl().view.shape; }  // so that `for (d : f(x).shape())` is safe
+  const Shape& shape() const& { return impl("shape").view.shape; }
+  Shape shape() const&& {
+    return impl("shape").view.shape;
+  }  // so that `for (d : f(x).shape())` is safe
   int64_t size(int64_t d) const;
-  int64_t dim() const { return impl().view.shape.size(); }
-  int64_t numel() const { return impl().view.numel; }
-  DType dtype() const { return impl().view.dtype; }
-  const Strides& strides() const& { return impl().view.strides; }
-  Strides strides() const&& { return impl().view.strides; }
-  bool is_contiguous() const { return impl().view.contiguous; }
+  int64_t dim() const { return impl("dim").view.shape.size(); }
+  int64_t numel() const { return impl("numel").view.numel; }
+  DType dtype() const { return impl("dtype").view.dtype; }
+  const Strides& strides() const& { return impl("strides").view.strides; }
+  Strides strides() const&& { return impl("strides").view.strides; }
+  bool is_contiguous() const { return impl("is_contiguous").view.contiguous; }
 
   // ---- reading ----
   /// The only value, converted. Throws Error if there is more than one.
@@ -125,7 +127,7 @@ class CAIRN_API Tensor {
   // NoGrad; an expanded tensor and a module's buffer not at all.
   Tensor& copy_(const Tensor& y);  ///< broadcasts, converts the dtype
   Tensor& fill_(Scalar value);
-  Tensor& zero_() { return fill_(0); }
+  Tensor& zero_();
   Tensor& add_(const Tensor& y);
   Tensor& add_(Scalar y);
   Tensor& sub_(const Tensor& y);
@@ -145,16 +147,16 @@ class CAIRN_API Tensor {
   Tensor& operator/=(Scalar y) { return div_(y); }
 
   // ---- autograd ----
-  bool requires_grad() const { return impl().requires_grad(); }
+  bool requires_grad() const { return impl("requires_grad").requires_grad(); }
   /// Only of a leaf, and only of a floating one.
   Tensor& requires_grad_(bool requires_grad = true);
   /// The accumulated gradient; undefined before there is one.
   Tensor grad() const;
   /// Replaces the gradient; an undefined one drops it. Shape and dtype must be the tensor's.
   void set_grad(const Tensor& g);
-  void zero_grad() { set_grad({}); }
+  void zero_grad();
   /// Was it made by the user rather than by a recorded op?
-  bool is_leaf() const { return !impl().node; }
+  bool is_leaf() const { return !impl("is_leaf").node; }
   /// The same values outside the graph.
   Tensor detach() const;
   /// Asks for .grad of a tensor that is no leaf.
@@ -165,7 +167,9 @@ class CAIRN_API Tensor {
   HookHandle register_hook(F f) {
     return detail::no_bad_alloc("register_hook", [&] {
       if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
-        return add_hook([f = std::move(f)](const Tensor& g) mutable { return f(g), Tensor(); });
+        std::function<void(const Tensor&)> seen = std::move(f);
+        if (!seen) return add_hook(nullptr);
+        return add_hook([seen](const Tensor& g) { return seen(g), Tensor(); });
       } else {
         return add_hook(std::move(f));
       }
@@ -206,16 +210,17 @@ class CAIRN_API Tensor {
 
   // ---- for those who write ops ----
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
-  detail::TensorImpl& impl() const {
+  /// Throws Error naming `op` if the tensor is undefined.
+  detail::TensorImpl& impl(const char* op = "tensor") const {
     if (!impl_) [[unlikely]]
-      fail_undefined();
+      fail_undefined(op);
     return *impl_;
   }
   const detail::View& view_of() const { return impl().view; }
   const detail::Ref<detail::TensorImpl>& handle() const { return impl_; }
 
  private:
-  [[noreturn]] static void fail_undefined();
+  [[noreturn]] static void fail_undefined(const char* op);
   Scalar only_value() const;
   Scalar value_at(const Dims& index) const;
   Scalar read(int64_t offset) const;
@@ -228,6 +233,7 @@ class CAIRN_API Tensor {
 
 template <Arithmetic T>
 std::vector<T> Tensor::to_vector() const {
+  impl("to_vector");
   const Tensor dense = detach().contiguous();
   const auto read = [&]<class From>(const From* values) {
     return detail::no_bad_alloc("to_vector", [&] {

@@ -76,6 +76,7 @@ Statistics& BatchNorm::statistics() const { return *Statistics::of(*this); }
 
 Tensor BatchNorm::forward(const Tensor& x) {
   const Statistics& s = statistics();
+  detail::check_defined(kind_, x);
   check(x.dim() >= ranks_.lowest && x.dim() <= ranks_.highest,
         "{}: expected input {}, got rank {} {}", kind_, ranks_.shapes, x.dim(), x.shape());
   check(x.size(1) == num_features_, "{}: input {} has {} channels, the layer {}", kind_, x.shape(),

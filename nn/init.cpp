@@ -1,5 +1,5 @@
 // The order and rounding of PyTorch's own draws, so that a seed gives the same weights.
-#include <cairn/core/autograd.h>
+#include <cairn/core/ops/internal.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/init.h>
 
@@ -13,6 +13,7 @@ void uniform_(Tensor& x, double bound) {
 }
 
 void kaiming_uniform_(Tensor& weight) {
+  detail::check_defined("kaiming_uniform_", weight);
   check(weight.dim() == 2, "kaiming_uniform_: a weight is (out, in), got {}", weight.shape());
   const auto in = static_cast<double>(weight.size(1));
   if (in == 0) return;

@@ -1,5 +1,5 @@
 // The affine layer: its weight is drawn first, then its bias.
-#include <cairn/core/ops.h>
+#include <cairn/core/ops/internal.h>
 #include <cairn/nn/init.h>
 #include <cairn/nn/linear.h>
 
@@ -12,12 +12,13 @@ namespace cairn::nn {
 static Tensor empty_weight(int64_t in, int64_t out) {
   check(in >= 0 && out >= 0, "Linear: in_features {} and out_features {} must not be negative", in,
         out);
-  return empty({out, in});
+  return detail::new_tensor("Linear", {out, in}, DType::float32);
 }
 
 Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
     : weight(parameter("weight", empty_weight(in, out))),
-      bias(parameter("bias", options.bias ? empty({out}) : Tensor())) {
+      bias(parameter(
+          "bias", options.bias ? detail::new_tensor("Linear", {out}, DType::float32) : Tensor())) {
   // Drawn when nothing can fail any more: the generator moves only for a layer that there is.
   init::kaiming_uniform_(weight);
   // PyTorch draws for in = 0 too, within 0: the layers that follow depend on it.

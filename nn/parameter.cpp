@@ -2,11 +2,7 @@
 #include <cairn/core/ops/internal.h>
 #include <cairn/nn/parameter.h>
 
-#include <cmath>
-
 namespace cairn {
-
-double detail::without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
 
 Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
   if (!defined()) return;
@@ -16,18 +12,32 @@ Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
   check(!detail::overlaps_itself(view_of()),
         "parameter: {} is expanded: one value stands for several elements; take a clone()",
         shape());
+  check(is_floating(dtype()),
+        "parameter: {} {} cannot take a gradient, only float32 and float64 can; make it a buffer",
+        dtype(), shape());
   requires_grad_(true);
 }
 
 Buffer::Buffer(std::string name, Tensor value, Check check)
-    : name_(std::move(name)), value_(value.detach().clone()), check_(check) {
+    : name_(std::move(name)), check_(check) {
+  cairn::check(value.defined(), "buffer: '{}' is undefined; give it its first values", name_);
+  value_ = value.detach().clone();
   value_.view_of().storage->guarded = true;
+}
+
+// An int64 buffer counts: 2.7 in it would become 2.
+static void check_whole(const char* name, const Tensor& values) {
+  for (const double v : values.to_vector<double>()) {
+    check(Scalar(v).is_whole(), "{}: {} is no int64; give whole numbers", name,
+          detail::without_sign(v));
+  }
 }
 
 Tensor Buffer::accepted(const char* name, const Tensor& values) const {
   check(values.defined(), "{}: an undefined tensor for a buffer {}", name, shape());
   check(values.shape() == shape(), "{}: values {} for a buffer {}", name, values.shape(), shape());
   const Tensor converted = values.detach().to(dtype());
+  if (!is_floating(dtype()) && is_floating(values.dtype())) check_whole(name, values);
   if (check_ != nullptr) check_(name, converted);
   return converted;
 }

@@ -7,11 +7,6 @@
 
 namespace cairn {
 
-namespace detail {
-/// v for a message: a NaN prints with its sign, which means nothing.
-double without_sign(double v);
-}  // namespace detail
-
 namespace nn {
 class Module;
 struct Statistics;

@@ -121,7 +121,8 @@ std::optional<std::size_t> Statistics::find(std::string_view name) const noexcep
 
 void Statistics::draft(std::string_view name) {
   if (find(name)) return;
-  Record made{.name = std::string(name), .mean = nullptr, .var = nullptr, .count = nullptr, .draft = true};
+  Record made{
+      .name = std::string(name), .mean = nullptr, .var = nullptr, .count = nullptr, .draft = true};
   const auto make = [&](std::size_t i, const Buffer& of, const Tensor& value) {
     const std::string& path = of.name_;
     const std::size_t slot = path.rfind('.') + 1;  // 0 where there is no dot

@@ -12,8 +12,7 @@
 namespace cairn::optim {
 namespace {
 
-// A NaN prints with its sign, which means nothing.
-double without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
+using detail::without_sign;
 
 void check_options(std::size_t group, const SGDOptions& o) {
   const auto check_number = [group](const char* name, double value) {

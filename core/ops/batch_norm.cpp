@@ -80,11 +80,14 @@ void check_channels(const char* op, const Tensor& x, const Tensor& t, const char
   if (!t.defined()) return;
   check(t.shape() == Shape{x.shape()[1]}, "{}: {} {} does not match input {} with {} channels", op,
         name, t.shape(), x.shape(), x.shape()[1]);
-  check(t.dtype() == x.dtype(), "{}: dtypes {} of {} and {} of the input do not mix", op, t.dtype(),
-        name, x.dtype());
+  check(t.dtype() == x.dtype(),
+        "{}: dtypes {} of {} {} and {} of the input {} do not mix; convert one, e.g. with "
+        ".to(x.dtype())",
+        op, t.dtype(), name, t.shape(), x.dtype(), x.shape());
 }
 
 void check_input(const char* op, const Tensor& x, const Affine& affine, double eps) {
+  check_defined(op, x);
   check(x.dim() >= 2, "{}: expected input (N, C, *), got rank {} {}", op, x.dim(), x.shape());
   check_floating(op, x);
   check_channels(op, x, affine.weight, "weight");
@@ -96,7 +99,9 @@ void check_input(const char* op, const Tensor& x, const Affine& affine, double e
 void check_running(const char* op, const Tensor& x, const Tensor& running, const char* name) {
   if (!running.defined()) return;
   check_channels(op, x, running, name);
-  check(!running.requires_grad(), "{}: {} requires a gradient, which it cannot get", op, name);
+  check(!running.requires_grad(),
+        "{}: {} {} requires a gradient, which it cannot get; use detach()", op, name,
+        running.shape());
   check_writable(op, running);
 }
 
@@ -248,10 +253,11 @@ Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affi
 
 void check_eps(const char* op, double eps) {
   check(std::isfinite(eps) && eps >= 0, "{}: eps is {}; it must be finite and not negative", op,
-        eps);
+        without_sign(eps));
 }
 void check_momentum(const char* op, double momentum) {
-  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op, momentum);
+  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op,
+        without_sign(momentum));
 }
 
 Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& affine, double eps,
@@ -333,6 +339,7 @@ void blend(const Tensor& running, double share, const Tensor& measured, double f
 Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
                   const Tensor& bias, const BatchNormFunctionOptions& options) {
   constexpr const char* op = "batch_norm";
+  detail::check_defined(op, x);
   check(running_mean.defined() == running_var.defined(),
         "{}: give both running_mean and running_var, or neither", op);
   const detail::Affine affine{weight, bias};
@@ -344,6 +351,10 @@ Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, cons
   detail::check_input(op, x, affine, options.eps);
   detail::check_running(op, x, running_mean, "running_mean");
   detail::check_running(op, x, running_var, "running_var");
+  check(x.numel() == 0 || x.numel() > x.size(1),
+        "{}: training needs more than 1 value per channel, got input {}; use a larger batch, or "
+        "training = false",
+        op, x.shape());
   detail::Moments moments;
   Tensor y = detail::normalize_by_batch(op, x, affine, options.eps, moments);
   if (running_mean.defined() && moments.count > 0) {

@@ -29,19 +29,26 @@ Tensor generate(const char* op, int64_t count, const TensorOptions& options, F f
 }
 
 Tensor filled(const char* op, const Shape& shape, Scalar value, const TensorOptions& options) {
-  check(is_floating(options.dtype) || value.is_whole(), "{}: {} is no int64", op,
-        value.to<double>());
+  check(is_floating(options.dtype) || value.is_whole(),
+        "{}: {} is no int64; give a whole number, or a "
+        "floating dtype",
+        op, detail::without_sign(value.to<double>()));
   Tensor x = new_tensor(op, shape, options.dtype);
   dispatch(options.dtype,
            [&]<class T>(T) { std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>()); });
   return with_grad(x, options);
 }
 
+Tensor filled_like(const char* op, const Tensor& x, Scalar value) {
+  const detail::View& view = x.impl(op).view;
+  return filled(op, view.shape, value, {.dtype = view.dtype});
+}
+
 template <class T>
 Tensor copy_of(std::span<const T> values, const Shape& shape) {
   const int64_t numel = shape.numel("from_data");
   check(static_cast<int64_t>(values.size()) == numel,
-        "from_data: {} values for the shape {}, which has {}", values.size(), shape, numel);
+        "from_data: {} values for the shape {}, which takes {}", values.size(), shape, numel);
   Tensor x = new_tensor("from_data", shape, dtype_of<T>);
   if (!values.empty()) std::memcpy(x.view_of().data, values.data(), values.size_bytes());
   return x;
@@ -68,7 +75,9 @@ void Literal::copy(T*& to, DType dtype) const {
     for (const Literal& item : list_) item.copy(to, dtype);
     return;
   }
-  check(is_floating(dtype) || value_.is_whole(), "tensor: {} is no int64", value_.to<double>());
+  check(is_floating(dtype) || value_.is_whole(),
+        "tensor: {} is no int64; give a whole number, or a floating dtype",
+        detail::without_sign(value_.to<double>()));
   *to++ = value_.to<T>();
 }
 
@@ -110,21 +119,33 @@ Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& option
           "floating dtype",
           begin.to<double>(), end.to<double>(), step.to<double>());
     const auto a = begin.to<int64_t>(), b = end.to<int64_t>(), s = step.to<int64_t>();
-    int64_t length = 0;
-    check(s != 0 && (s > 0 ? b >= a : b <= a) && !__builtin_sub_overflow(b, a, &length),
+    check(s != 0 && (s > 0 ? b >= a : b <= a),
           "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
-    return generate("arange", length / s + (length % s != 0), options,
-                    [=](int64_t i) { return a + i * s; });
+    const auto first = static_cast<uint64_t>(a), stride = static_cast<uint64_t>(s);  // they wrap
+    const uint64_t length =
+        s > 0 ? static_cast<uint64_t>(b) - first : first - static_cast<uint64_t>(b);
+    const uint64_t pace = s > 0 ? stride : 0 - stride;
+    const uint64_t count = length / pace + (length % pace != 0);
+    check(count <= INT64_MAX, "arange: from {} to {} in steps of {}: more than 2^63 values", a, b,
+          s);
+    return generate("arange", static_cast<int64_t>(count), options, [=](int64_t i) {
+      return static_cast<int64_t>(first + static_cast<uint64_t>(i) * stride);
+    });
   }
   const auto a = begin.to<double>(), b = end.to<double>(), s = step.to<double>();
-  check(std::isfinite(a) && std::isfinite(b) && std::isfinite(s) && s != 0 && (b - a) * s >= 0,
+  check(std::isfinite(a) && std::isfinite(b) && std::isfinite(s),
+        "arange: from {} to {} in steps of {}; all three must be finite", detail::without_sign(a),
+        detail::without_sign(b), detail::without_sign(s));
+  check(s > 0 ? b >= a : s < 0 && b <= a,
         "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
-  return generate("arange", convert<int64_t>(std::ceil((b - a) / s)), options,
+  const double count = std::ceil((b - a) / s);
+  check(count < 0x1p63, "arange: from {} to {} in steps of {}: more than 2^63 values", a, b, s);
+  return generate("arange", static_cast<int64_t>(count), options,
                   [=](int64_t i) { return a + static_cast<double>(i) * s; });
 }
 
 Tensor linspace(Scalar begin, Scalar end, int64_t count, const TensorOptions& options) {
-  check(count >= 0, "linspace: {} values", count);
+  check(count >= 0, "linspace: {} values; the number must not be negative", count);
   const auto a = begin.to<double>(), b = end.to<double>();
   const double step = count > 1 ? (b - a) / static_cast<double>(count - 1) : 0;
   return generate("linspace", count, options, [=](int64_t i) {  // from the nearer end: both exact
@@ -133,12 +154,13 @@ Tensor linspace(Scalar begin, Scalar end, int64_t count, const TensorOptions& op
   });
 }
 
-Tensor empty_like(const Tensor& x) { return new_tensor("empty_like", x.shape(), x.dtype()); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
-Tensor full_like(const Tensor& x, Scalar value) {
-  return full(x.shape(), value, {.dtype = x.dtype()});
+Tensor empty_like(const Tensor& x) {
+  const detail::View& view = x.impl("empty_like").view;
+  return new_tensor("empty_like", view.shape, view.dtype);
 }
+Tensor zeros_like(const Tensor& x) { return filled_like("zeros_like", x, 0); }
+Tensor ones_like(const Tensor& x) { return filled_like("ones_like", x, 1); }
+Tensor full_like(const Tensor& x, Scalar value) { return filled_like("full_like", x, value); }
 
 Tensor from_data(std::span<const float> values, const Shape& shape) {
   return copy_of(values, shape);
@@ -152,7 +174,8 @@ Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
 
 Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release) {
   const int64_t numel = shape.numel("from_blob");
-  check(data != nullptr || numel == 0, "from_blob: null pointer for the shape {}", shape);
+  check(data != nullptr || numel == 0,
+        "from_blob: a null pointer for the shape {}; give memory for {} values", shape, numel);
   auto deleter = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
   View view{.storage = Storage::borrow(data),
             .data = static_cast<std::byte*>(data),
@@ -167,16 +190,22 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
   return x;
 }
 
-Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
+void detail::check_number(const char* op, Scalar value, const Tensor& x) {
+  check_defined(op, x);
   check(is_floating(x.dtype()) || value.is_whole(),
-        "{}: {} beside an int64 tensor; convert the tensor with .to(DType::float32)", op,
-        value.to<double>());
+        "{}: {} beside an int64 tensor {}; convert the tensor with .to(DType::float32)", op,
+        without_sign(value.to<double>()), x.shape());
+}
+
+Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
+  check_number(op, value, x);
   Tensor y = new_tensor(op, {}, x.dtype());
   dispatch(x.dtype(), [&]<class T>(T) { *y.view_of().as<T>() = value.to<T>(); });
   return y;
 }
 
 void detail::check_floating(const char* op, const Tensor& x) {
+  check_defined(op, x);
   check(is_floating(x.dtype()), "{}: not defined for int64 {}; use .to(DType::float32) first", op,
         x.shape());
 }

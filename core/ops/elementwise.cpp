@@ -40,12 +40,12 @@ Tensor by_output(const char* op, const Tensor& x, const Tensor& y, G gradient) {
 // The two for what is defined on floating numbers; int64 is converted first.
 template <class F, class G>
 Tensor unary(const char* op, const Tensor& input, F f, G gradient) {
-  const Tensor x = floating(input);
+  const Tensor x = floating(op, input);
   return by_input(op, x, map_floating(op, f, x), gradient);
 }
 template <class F, class G>
 Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
-  const Tensor x = floating(input);
+  const Tensor x = floating(op, input);
   return by_output(op, x, map_floating(op, f, x), gradient);
 }
 
@@ -84,7 +84,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 
 Tensor div(const Tensor& a, const Tensor& b) {
   detail::common_dtype("div", a, b);
-  if (a.dtype() == DType::int64) return div(floating(a), floating(b));
+  if (a.dtype() == DType::int64) return div(floating("div", a), floating("div", b));
   Tensor y = map_floating(
       "div", [](auto u, auto v) { return u / v; }, a, b);
   return record("div", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy / b(); }),
@@ -147,7 +147,7 @@ int64_t int_pow(int64_t x, int64_t p) {
 Tensor pow(const Tensor& x, const Tensor& p) {
   if (detail::common_dtype("pow", x, p) == DType::int64) {
     check(p.numel() == 0 || p.flatten().amin({0}).item<int64_t>() >= 0,
-          "pow: int64 to a negative power; use .to(DType::float32)");
+          "pow: int64 {} to a negative power; use .to(DType::float32)", x.shape());
     return map(
         "pow", [](auto a, auto b) { return int_pow(int64_t(a), int64_t(b)); }, x, p);
   }
@@ -365,8 +365,10 @@ CAIRN_COMPARISON(>=, std::greater_equal<>())
 #undef CAIRN_COMPARISON
 
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
+  detail::check_defined("where", mask, a, b);
   check(mask.dtype() == DType::int64,
-        "where: the mask is {}; a comparison gives the int64 it wants", mask.dtype());
+        "where: the mask {} is {}; a comparison gives the int64 it wants", mask.shape(),
+        mask.dtype());
   const DType dtype = detail::common_dtype("where", a, b);
   Tensor y = detail::new_tensor("where", detail::common_shape("where", mask, a, b), dtype);
   detail::dispatch(dtype, [&]<class T>(T) {

@@ -13,7 +13,7 @@ using detail::View;
 namespace detail {
 
 void check_writable(const char* op, const Tensor& x, bool tracked) {
-  const TensorImpl& impl = x.impl();
+  const TensorImpl& impl = x.impl(op);
   check(!impl.view.storage->guarded,
         "{}: {} is a module's buffer, which is written by its layer, by copy_() on the buffer and "
         "by loading",
@@ -93,8 +93,11 @@ Tensor snapshot(const Tensor& x) {
 }
 
 void check_fits(const char* op, const Tensor& x, const Tensor& y) {
-  check(broadcast(op, x.shape(), y.shape()) == x.shape(),
-        "{}: {} does not broadcast to {}, the shape that is written", op, y.shape(), x.shape());
+  detail::check_defined(op, x, y);
+  check(broadcasts_to(y.shape(), x.shape()),
+        "{}: {} does not broadcast to {}, the shape that is written; dimensions, aligned at the "
+        "right, must be equal or 1",
+        op, y.shape(), x.shape());
 }
 
 bool same_view(const View& a, const View& b) {
@@ -130,8 +133,9 @@ Tensor& Tensor::add_(const Tensor& y) { return in_place("add_", *this, y, detail
 Tensor& Tensor::sub_(const Tensor& y) { return in_place("sub_", *this, y, detail::minus, sub); }
 Tensor& Tensor::mul_(const Tensor& y) { return in_place("mul_", *this, y, detail::times, mul); }
 Tensor& Tensor::div_(const Tensor& y) {
+  detail::check_defined("div_", *this, y);
   check(dtype() != DType::int64,
-        "div_: int64 cannot hold a true quotient; use x / y, which gives float32");
+        "div_: int64 {} cannot hold a true quotient; use x / y, which gives float32", shape());
   auto quotient = []<class T>(T a, T b) {
     if constexpr (std::floating_point<T>) return a / b;
     return a;  // int64 does not get here
@@ -144,6 +148,8 @@ Tensor& Tensor::mul_(Scalar y) { return mul_(detail::like("mul_", y, *this)); }
 Tensor& Tensor::div_(Scalar y) { return div_(detail::like("div_", y, *this)); }
 
 Tensor& Tensor::clamp_(Scalar low, Scalar high) {
+  detail::check_number("clamp_", low, *this);
+  detail::check_number("clamp_", high, *this);
   detail::check_writable("clamp_", *this);
   become(*this,
          cairn::clamp(is_grad_enabled() && requires_grad() ? snapshot(*this) : *this, low, high));
@@ -173,5 +179,6 @@ Tensor& Tensor::copy_(const Tensor& y) { return overwrite("copy_", *this, y); }
 Tensor& Tensor::fill_(Scalar value) {
   return overwrite("fill_", *this, detail::like("fill_", value, *this));
 }
+Tensor& Tensor::zero_() { return overwrite("zero_", *this, detail::like("zero_", 0, *this)); }
 
 }  // namespace cairn

@@ -4,13 +4,14 @@
 
 namespace cairn {
 
-void detail::check_indices(const char* op, const Tensor& index, int64_t n) {
-  check(index.dtype() == DType::int64, "{}: the index is {}; use .to(DType::int64)", op,
-        index.dtype());
+void detail::check_indices(const char* op, const char* what, const Tensor& index, int64_t n) {
+  check(index.dtype() == DType::int64, "{}: the {} tensor {} is {}; use .to(DType::int64)", op,
+        what, index.shape(), index.dtype());
   if (index.numel() == 0) return;
   const Tensor flat = index.detach().flatten();
   const auto low = flat.amin({0}).item<int64_t>(), high = flat.amax({0}).item<int64_t>();
-  check(low >= 0 && high < n, "{}: index {} is not in [0, {})", op, low < 0 ? low : high, n);
+  check(low >= 0 && high < n, "{}: {} {} is out of range; there are {}, counted from 0", op, what,
+        low < 0 ? low : high, n);
 }
 
 namespace {
@@ -50,16 +51,19 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
 }  // namespace
 
 Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
-  d = wrap_dim_or_scalar("gather", d, x.dim());
+  detail::check_defined("gather", x, index);
+  d = wrap_dim_or_scalar("gather", d, x.shape());
   if (x.dim() == 0 || index.dim() == 0) {  // a scalar stands for [1]
     const auto line = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
     return gather(line(x), d, line(index)).reshape(index.shape());
   }
   bool fits = index.dim() == x.dim();
   for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
-  check(fits, "gather: index {} into {} along {}: the ranks must agree, and the other sizes fit",
+  check(fits,
+        "gather: index {} for {} along dimension {}: it must have as many dimensions, and be no "
+        "larger along the others",
         index.shape(), x.shape(), d);
-  detail::check_indices("gather", index, x.size(d));
+  detail::check_indices("gather", "index", index, x.size(d));
   Tensor y = detail::new_tensor("gather", index.shape(), x.dtype());
   detail::dispatch(x.dtype(), [&]<class T>(T) {
     T* const to = y.view_of().as<T>();
@@ -73,14 +77,16 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
 }
 
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
-  d = wrap_dim_or_scalar("index_select", d, x.dim());
-  check(index.dim() <= 1, "index_select: the index {} is not of rank 1", index.shape());
+  detail::check_defined("index_select", x, index);
+  d = wrap_dim_or_scalar("index_select", d, x.shape());
+  check(index.dim() <= 1, "index_select: index {} for {}; it must have rank 1", index.shape(),
+        x.shape());
+  detail::check_indices("index_select", "index", index, x.dim() == 0 ? 1 : x.size(d));
   if (x.dim() == 0) {
     check(index.numel() == 1, "index_select: {} indices into a scalar, which takes 1",
           index.numel());
     return gather(x, d, index.reshape({}));
   }
-  detail::check_indices("index_select", index, x.size(d));
   Shape column, shape = x.shape();  // the same index for every other position
   for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
   shape[d] = index.numel();
@@ -89,6 +95,14 @@ Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
 
 namespace {
 
+void check_parts(const char* op, std::span<const Tensor> parts) {
+  check(!parts.empty(), "{}: there are no tensors; give at least one", op);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    check(parts[i].defined(), "{}: tensor {} is undefined (default-constructed or moved from)", op,
+          i);
+  }
+}
+
 // The parts, where those of shape [0] have the shape that fits the others: [0] joins anything.
 std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
   std::vector<Tensor> result(parts.begin(), parts.end());
@@ -96,7 +110,7 @@ std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
   const auto some = std::find_if_not(result.begin(), result.end(), none);
   if (some == result.end()) return result;
   Shape shape = some->shape();
-  shape[wrap_dim("cat", d, shape.size())] = 0;
+  shape[wrap_dim("cat", d, shape)] = 0;
   for (Tensor& part : result) {
     if (none(part)) part = part.reshape(shape);
   }
@@ -106,10 +120,10 @@ std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
 }  // namespace
 
 Tensor cat(std::span<const Tensor> given, int64_t d) {
-  check(!given.empty(), "cat: no tensors");
+  check_parts("cat", given);
   const std::vector<Tensor> parts = detail::no_bad_alloc("cat", [&] { return fitted(given, d); });
   const Tensor& first = parts.front();
-  d = wrap_dim("cat", d, first.dim());
+  d = wrap_dim("cat", d, first.shape());
   Shape shape = first.shape();
   shape[d] = 0;
   for (const Tensor& part : parts) {
@@ -118,7 +132,9 @@ Tensor cat(std::span<const Tensor> given, int64_t d) {
     for (int64_t k = 0; fits && k < shape.size(); ++k) fits = k == d || part.size(k) == shape[k];
     check(fits, "cat: {} beside {} along dimension {}: the other dimensions must agree",
           part.shape(), first.shape(), d);
-    shape[d] += part.size(d);
+    check(!__builtin_add_overflow(shape[d], part.size(d), &shape[d]),
+          "cat: {} beside {} along dimension {}: they are longer than 2^63", part.shape(),
+          first.shape(), d);
   }
   Tensor y = detail::new_tensor("cat", shape, first.dtype());
   int64_t begin = 0;
@@ -144,15 +160,17 @@ Tensor cat(std::span<const Tensor> given, int64_t d) {
 }
 
 Tensor stack(std::span<const Tensor> parts, int64_t d) {
+  check_parts("stack", parts);
+  const int64_t place = detail::new_dim("stack", d, parts.front().shape());
   return detail::no_bad_alloc("stack", [&] {
-    check(!parts.empty(), "stack: no tensors");
     std::vector<Tensor> slices;
     for (const Tensor& part : parts) {
+      detail::common_dtype("stack", parts.front(), part);
       check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
             part.shape(), parts.front().shape());
-      slices.push_back(part.unsqueeze(d));
+      slices.push_back(part.unsqueeze(place));
     }
-    return cat(slices, d < 0 ? d + slices.front().dim() : d);
+    return cat(slices, place);
   });
 }
 
@@ -160,10 +178,18 @@ Tensor cat(std::initializer_list<Tensor> parts, int64_t d) { return cat(std::spa
 Tensor stack(std::initializer_list<Tensor> parts, int64_t d) { return stack(std::span(parts), d); }
 
 Tensor one_hot(const Tensor& labels, int64_t n) {
-  check(n >= 0, "one_hot: {} classes", n);
-  detail::check_indices("one_hot", labels, n);
-  const Tensor classes = arange(n, {.dtype = DType::int64});
-  return labels.unsqueeze(-1) == classes;
+  detail::check_defined("one_hot", labels);
+  check(n >= 0, "one_hot: {} classes for labels {}; the number must not be negative", n,
+        labels.shape());
+  Shape shape = labels.shape();
+  shape.insert(detail::new_dim("one_hot", -1, shape), n);
+  detail::check_indices("one_hot", "label", labels, n);
+  const Tensor y = detail::new_tensor("one_hot", shape, DType::int64), dense = labels.contiguous();
+  std::fill_n(y.view_of().as<int64_t>(), y.numel(), 0);
+  for (int64_t i = 0; i < dense.numel(); ++i) {
+    y.view_of().as<int64_t>()[i * n + dense.view_of().as<const int64_t>()[i]] = 1;
+  }
+  return y;
 }
 
 }  // namespace cairn

@@ -6,23 +6,42 @@
 
 namespace cairn::detail {
 
+[[noreturn]] void fail_undefined(const char* op, std::span<const bool> defined);
+
+/// Throws Error unless all are defined. What an op does first.
+inline void check_defined(const char* op, const Tensor& x) { x.impl(op); }
+template <class... X>
+void check_defined(const char* op, const Tensor& x, const X&... rest) {
+  if (!(x.defined() && ... && rest.defined())) [[unlikely]] {
+    const bool defined[] = {x.defined(), rest.defined()...};
+    fail_undefined(op, defined);
+  }
+}
+
 /// A tensor whose values are not set. `op` is named if there is no memory for it.
 Tensor new_tensor(const char* op, const Shape& shape, DType dtype);
 
 /// Other dimensions of x's values; `offset` counts elements from x's first. Not recorded.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset = 0);
 
-/// A number as a tensor of x's dtype. Throws Error for a fraction beside int64.
+/// Where a new dimension d of `shape` goes, counted from the front. Throws Error naming `op` if
+/// there is no such place, or no room for one more.
+int64_t new_dim(const char* op, int64_t d, const Shape& shape);
+
+/// Throws Error for a fraction beside an int64 tensor.
+void check_number(const char* op, Scalar value, const Tensor& x);
+
+/// A number as a tensor of x's dtype. Throws Error as check_number().
 Tensor like(const char* op, Scalar value, const Tensor& x);
 
 /// x, or x as float32 if it is int64: what exp() and its kind start from.
-Tensor floating(const Tensor& x);
+Tensor floating(const char* op, const Tensor& x);
 
 /// Throws Error unless x is floating.
 void check_floating(const char* op, const Tensor& x);
 
-/// Throws Error unless every value of the int64 `index` is in [0, n).
-void check_indices(const char* op, const Tensor& index, int64_t n);
+/// Throws Error unless every value of the int64 `index` is in [0, n). `what` it is called.
+void check_indices(const char* op, const char* what, const Tensor& index, int64_t n);
 
 /// The sum over the dimensions in which `shape` was broadcast to x's.
 Tensor sum_to(const char* op, const Tensor& x, const Shape& shape);

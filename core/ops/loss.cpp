@@ -4,6 +4,7 @@
 namespace cairn {
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& options) {
+  detail::check_defined("mse_loss", x, target);
   check(options.broadcast || x.shape() == target.shape(),
         "mse_loss: input {} and target {} differ; reshape one, or set broadcast = true", x.shape(),
         target.shape());
@@ -25,10 +26,11 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& opt
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
+  detail::check_defined("cross_entropy", logits, labels);
   check(logits.dim() == 2 && labels.shape() == Shape{logits.size(0)},
-        "cross_entropy: logits {} and labels {}: expected (N, C) and (N)", logits.shape(),
+        "cross_entropy: logits {} and labels {}; expected (N, C) and (N)", logits.shape(),
         labels.shape());
-  detail::check_indices("cross_entropy", labels, logits.size(1));
+  detail::check_indices("cross_entropy", "label", labels, logits.size(1));
   return -mean(gather(log_softmax(logits, 1), 1, labels.unsqueeze(1)));
 }
 

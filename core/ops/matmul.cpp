@@ -67,8 +67,9 @@ Tensor product(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: scalars are multiplied with *", a.shape(),
-        b.shape());
+  detail::check_defined("matmul", a, b);
+  check(a.dim() > 0 && b.dim() > 0, "matmul: {} times {}: a scalar is no matrix; multiply with *",
+        a.shape(), b.shape());
   const int64_t columns = a.size(-1), rows = b.size(b.dim() == 1 ? 0 : -2);
   check(columns == rows, "matmul: {} times {}: {} columns on the left, {} rows on the right",
         a.shape(), b.shape(), columns, rows);
@@ -83,13 +84,16 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check(weight.dim() == 2, "linear: weight {} is not (out, in)", weight.shape());
+  detail::check_defined("linear", x, weight);
+  check(weight.dim() == 2, "linear: weight {}; expected (out, in)", weight.shape());
   const int64_t out = weight.size(0), in = weight.size(1);
-  check(x.dim() > 0 && x.size(-1) == in,
-        "linear: input {} has {} features, weight {} (out, in) expects {}", x.shape(),
-        x.dim() > 0 ? x.size(-1) : 0, weight.shape(), in);
-  check(!bias.defined() || bias.shape() == Shape{out}, "linear: bias {} should be [{}]",
-        bias.defined() ? bias.shape() : Shape(), out);
+  check(x.dim() > 0, "linear: the input is a scalar, weight {} (out, in) expects {} features",
+        weight.shape(), in);
+  check(x.size(-1) == in, "linear: input {} has {} features, weight {} (out, in) expects {}",
+        x.shape(), x.size(-1), weight.shape(), in);
+  check(!bias.defined() || bias.shape() == Shape{out},
+        "linear: bias {}, weight {} (out, in) expects [{}]",
+        bias.defined() ? bias.shape() : Shape(), weight.shape(), out);
   if (x.dim() != 2) {
     Shape shape = x.shape();
     shape[-1] = out;

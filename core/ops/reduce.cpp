@@ -33,7 +33,7 @@ struct Reduced {
   int64_t count = 1;
 
   Reduced(const char* op, const Tensor& x, const Dims& dims, bool keepdim)
-      : folded(dim_mask(op, dims, x.dim())) {
+      : folded(dim_mask(op, dims, x.impl(op).view.shape)) {
     for (int64_t d = 0; d < x.dim(); ++d) {
       bool& fold = folded[static_cast<std::size_t>(d)];
       fold |= dims.empty();  // none named: all
@@ -149,7 +149,8 @@ struct Best {
 };
 
 void check_some(const char* op, const Tensor& x, const Reduced& to) {
-  check(to.count > 0 || to.result.numel() == 0, "{}: of no values: {}", op, x.shape());
+  check(to.count > 0 || to.result.numel() == 0,
+        "{}: there are no values to choose from in {}; look at numel() first", op, x.shape());
 }
 
 template <template <class> class Better>
@@ -193,7 +194,7 @@ Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
 // ---- exponentials in sum ----
 
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
-  const Tensor x = detail::floating(input);
+  const Tensor x = detail::floating("logsumexp", input);
   const Reduced to("logsumexp", x, dims, keepdim);
   // Any shift gives the same value and gradient, so the largest element serves as a constant;
   // an infinite one would give inf - inf.
@@ -229,8 +230,8 @@ Tensor by_exponentials(const char* op, const Tensor& x, int64_t d, OfSum of_sum,
 }  // namespace
 
 Tensor softmax(const Tensor& input, int64_t d) {
-  const Tensor x = detail::floating(input);
-  d = wrap_dim_or_scalar("softmax", d, x.dim());
+  const Tensor x = detail::floating("softmax", input);
+  d = wrap_dim_or_scalar("softmax", d, x.shape());
   const Tensor y = by_exponentials(
       "softmax", x, d, [](double sum) { return 1 / sum; },
       [](auto, auto e, auto scale) { return e * scale; });
@@ -241,8 +242,8 @@ Tensor softmax(const Tensor& input, int64_t d) {
 }
 
 Tensor log_softmax(const Tensor& input, int64_t d) {
-  const Tensor x = detail::floating(input);
-  d = wrap_dim_or_scalar("log_softmax", d, x.dim());
+  const Tensor x = detail::floating("log_softmax", input);
+  d = wrap_dim_or_scalar("log_softmax", d, x.shape());
   const Tensor y = by_exponentials(
       "log_softmax", x, d, [](double sum) { return std::log(sum); },
       [](auto v, auto, auto shift) { return v - shift; });
@@ -252,7 +253,7 @@ Tensor log_softmax(const Tensor& input, int64_t d) {
 }
 
 Tensor detail::sum_to(const char* op, const Tensor& x, const Shape& shape) {
-  check(broadcast(op, shape, x.shape()) == x.shape(),
+  check(broadcasts_to(shape, x.shape()),
         "{}: its gradient is {}, which cannot be summed to the input's {}", op, x.shape(), shape);
   Dims dims;
   const int64_t added = x.dim() - shape.size();

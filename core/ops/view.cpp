@@ -5,20 +5,34 @@ namespace cairn {
 
 using detail::make_view;
 
+int64_t detail::new_dim(const char* op, int64_t d, const Shape& shape) {
+  const int64_t rank = shape.size(), place = d < 0 ? d + rank + 1 : d;
+  check(place >= 0 && place <= rank,
+        "{}: {} has no place {} for a new dimension; give one from {} to {}", op, shape, d,
+        -rank - 1, rank);
+  check(rank < Shape::max_rank, "{}: {} has {} dimensions already, which is the most there can be",
+        op, shape, rank);
+  return place;
+}
+
 namespace {
 
 // The shape with a -1 worked out. Throws Error unless it has x's count.
 Shape resolve(const char* op, const Tensor& x, const Shape& wanted) {
+  detail::check_defined(op, x);
   Shape shape = wanted;
   int64_t unknown = -1;
   for (int64_t d = 0; d < shape.size(); ++d) {
+    check(shape[d] >= -1, "{}: {} to {}: a size is negative", op, x.shape(), wanted);
     if (shape[d] != -1) continue;
-    check(unknown < 0, "{}: more than one -1 in {}", op, wanted);
+    check(unknown < 0, "{}: {} to {}: only one size may be -1", op, x.shape(), wanted);
     unknown = d;
     shape[d] = 1;
   }
   const int64_t known = shape.numel(op);
   if (unknown >= 0 && known > 0) shape[unknown] = x.numel() / known;
+  check(unknown < 0 || known > 0 || x.numel() > 0,
+        "{}: {} to {}: any size would do in place of -1; say which", op, x.shape(), wanted);
   check((unknown < 0 || known > 0) && shape.numel(op) == x.numel(),
         "{}: {} has {} elements, which do not fit {}", op, x.shape(), x.numel(), wanted);
   return shape;
@@ -86,10 +100,11 @@ Tensor Tensor::view(const Shape& wanted) const {
 }
 
 Tensor Tensor::flatten(int64_t from, int64_t to) const {
-  from = wrap_dim_or_scalar("flatten", from, dim());
-  to = wrap_dim_or_scalar("flatten", to, dim());
+  detail::check_defined("flatten", *this);
+  from = wrap_dim_or_scalar("flatten", from, this->shape());
+  to = wrap_dim_or_scalar("flatten", to, this->shape());
   if (dim() == 0) return reshape({1});
-  check(from <= to, "flatten: from dimension {} to {} of {}", from, to, shape());
+  check(from <= to, "flatten: dimension {} of {} comes after dimension {}", from, shape(), to);
   Shape joined = shape();
   for (int64_t d = from; d < to; ++d) {
     joined[from] *= joined[from + 1];
@@ -99,14 +114,15 @@ Tensor Tensor::flatten(int64_t from, int64_t to) const {
 }
 
 Tensor Tensor::permute(const Dims& order) const {
+  detail::check_defined("permute", *this);
   check(order.size() == dim(), "permute: {} does not name each dimension of {} once", order,
         shape());
-  dim_mask("permute", order, dim());
+  dim_mask("permute", order, this->shape());
   Shape shape = order;
   Strides strides = order;
   Dims back = order;
   for (int64_t d = 0; d < dim(); ++d) {
-    const int64_t from = wrap_dim("permute", order[d], dim());
+    const int64_t from = wrap_dim("permute", order[d], this->shape());
     shape[d] = this->shape()[from];
     strides[d] = this->strides()[from];
     back[from] = d;
@@ -116,8 +132,9 @@ Tensor Tensor::permute(const Dims& order) const {
 }
 
 Tensor Tensor::transpose(int64_t a, int64_t b) const {
-  a = wrap_dim_or_scalar("transpose", a, dim());
-  b = wrap_dim_or_scalar("transpose", b, dim());
+  detail::check_defined("transpose", *this);
+  a = wrap_dim_or_scalar("transpose", a, this->shape());
+  b = wrap_dim_or_scalar("transpose", b, this->shape());
   if (dim() == 0) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
@@ -128,13 +145,15 @@ Tensor Tensor::transpose(int64_t a, int64_t b) const {
 }
 
 Tensor Tensor::t() const {
+  detail::check_defined("t", *this);
   check(dim() <= 2, "t: {} is no matrix; use transpose() or permute()", shape());
   return dim() < 2 ? *this : transpose(0, 1);
 }
 
 Tensor Tensor::unsqueeze(int64_t d) const {
-  d = wrap_dim("unsqueeze", d, dim() + 1);
+  detail::check_defined("unsqueeze", *this);
   Shape shape = this->shape();
+  d = detail::new_dim("unsqueeze", d, shape);
   Strides strides = this->strides();
   strides.insert(d, d < dim() ? strides[d] * shape[d] : 1);
   shape.insert(d, 1);
@@ -142,7 +161,8 @@ Tensor Tensor::unsqueeze(int64_t d) const {
 }
 
 Tensor Tensor::squeeze(int64_t d) const {
-  d = wrap_dim_or_scalar("squeeze", d, dim());
+  detail::check_defined("squeeze", *this);
+  d = wrap_dim_or_scalar("squeeze", d, this->shape());
   if (dim() == 0 || shape()[d] != 1) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
@@ -152,22 +172,25 @@ Tensor Tensor::squeeze(int64_t d) const {
 }
 
 Tensor Tensor::expand(const Shape& wanted) const {
+  detail::check_defined("expand", *this);
   Shape shape = wanted;
   const int64_t added = shape.size() - dim();
   for (int64_t d = 0; d < shape.size(); ++d) {
     if (shape[d] == -1 && d >= added) shape[d] = this->shape()[d - added];
   }
-  check(added >= 0 && broadcast("expand", this->shape(), shape) == shape,
-        "expand: {} does not stretch to {}; only dimensions of size 1 do", this->shape(), wanted);
-  shape.numel();  // throws for what is negative or too much
+  shape.numel("expand");  // throws for what is negative or too much
+  check(broadcasts_to(this->shape(), shape),
+        "expand: {} does not stretch to {}; only dimensions of size 1 do, and new ones in front",
+        this->shape(), wanted);
   return record("expand",
                 make_view(*this, shape, broadcast_strides(this->shape(), strides(), shape)),
                 wrt(*this, [](const Tensor& dy) { return dy; }));  // the engine sums it back
 }
 
 Tensor Tensor::slice(int64_t d, int64_t begin, int64_t end, int64_t step) const {
-  d = wrap_dim("slice", d, dim());
-  check(step >= 1, "slice: step {} is not positive", step);
+  detail::check_defined("slice", *this);
+  d = wrap_dim("slice", d, this->shape());
+  check(step >= 1, "slice: {} in steps of {}; a step is at least 1", this->shape(), step);
   const int64_t n = size(d);
   const auto clamped = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
   begin = clamped(begin);
@@ -184,7 +207,8 @@ Tensor Tensor::slice(int64_t d, int64_t begin, int64_t end, int64_t step) const 
 }
 
 Tensor Tensor::select(int64_t d, int64_t i) const {
-  d = wrap_dim("select", d, dim());
+  detail::check_defined("select", *this);
+  d = wrap_dim("select", d, this->shape());
   const int64_t n = size(d), at = i < 0 ? i + n : i;
   check(at >= 0 && at < n, "select: index {} is out of range for dimension {} of {}", i, d,
         shape());
@@ -202,14 +226,16 @@ Tensor Tensor::select(int64_t d, int64_t i) const {
 // ---- copies ----
 
 Tensor Tensor::clone() const {
+  detail::check_defined("clone", *this);
   Tensor y = detail::new_tensor("clone", shape(), dtype());
   detail::write_values(y, view_of());
   return record("clone", y, wrt(*this, [](const Tensor& dy) { return dy; }));
 }
 
-Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
+Tensor Tensor::contiguous() const { return impl("contiguous").view.contiguous ? *this : clone(); }
 
 Tensor Tensor::to(DType wanted) const {
+  detail::check_defined("to", *this);
   if (dtype() == wanted) return *this;
   Tensor y = detail::new_tensor("to", shape(), wanted);
   detail::write_values(y, view_of());
@@ -217,7 +243,8 @@ Tensor Tensor::to(DType wanted) const {
   return record("to", y, wrt(*this, [from = dtype()](const Tensor& dy) { return dy.to(from); }));
 }
 
-Tensor detail::floating(const Tensor& x) {
+Tensor detail::floating(const char* op, const Tensor& x) {
+  check_defined(op, x);
   return is_floating(x.dtype()) ? x : x.to(DType::float32);
 }
 

@@ -89,14 +89,10 @@ TEST_CASE("backward: {} means a gradient of 1") {
   CHECK(x.grad().item<float>() == 8);
 }
 
-TEST_CASE("backward: a single value of any rank needs no gradient, several do") {
+TEST_CASE("backward: a single value of any rank needs no gradient") {
   const Tensor x = leaf({{2}});
   (x * x).backward();
   CHECK(equal(x.grad(), tensor({{4}})));
-  const Tensor y = leaf({1, 2}) * 2;
-  CHECK_ERROR(y.backward(),
-              "backward: the output [2] is not a single value; give a gradient of that shape, or "
-              "take sum() or mean() first");
 }
 
 TEST_CASE("backward: on a leaf its gradient is dy") {
@@ -104,14 +100,6 @@ TEST_CASE("backward: on a leaf its gradient is dy") {
   x.backward();
   x.backward(tensor(2));
   CHECK(x.grad().item<float>() == 3);
-}
-
-TEST_CASE("backward: without a graph it is an error") {
-  CHECK_ERROR(tensor(1).backward(), no_graph);
-  const Tensor x = leaf(1);
-  CHECK_ERROR(x.detach().backward(), no_graph);
-  const NoGrad guard;
-  CHECK_ERROR((x * 2).backward(), no_graph);
 }
 
 TEST_CASE("backward: the gradient's shape and dtype must be the output's") {
@@ -250,13 +238,4 @@ TEST_CASE("grad: an unused input is an error, or undefined with allow_unused") {
   const auto g = grad({y}, {x, unused}, {.allow_unused = true});
   CHECK(g[0].item<float>() == 6);
   CHECK_FALSE(g[1].defined());
-}
-
-TEST_CASE("grad: what it is given is checked") {
-  const Tensor x = leaf(3);
-  CHECK_ERROR(grad({}, {x}), "grad: 0 outputs and 1 inputs; give at least one of each");
-  CHECK_ERROR(grad({x * x}, {}), "grad: 1 outputs and 0 inputs; give at least one of each");
-  CHECK_ERROR(grad({x * x}, {tensor({1})}), "grad: the input [1] does not require a gradient");
-  CHECK_ERROR(grad({x * x}, {x}, {.grad_outputs = {Tensor(), Tensor()}}),
-              "grad: 2 grad_outputs for 1 outputs; give one each, or none");
 }

@@ -24,7 +24,6 @@ TEST_CASE("retain_grad: an op's output keeps its gradient only if asked to") {
   CHECK(y.grad().item<float>() == 12);
   z.backward();
   CHECK(y.grad().item<float>() == 24);
-  CHECK_ERROR(tensor(1).retain_grad(), "retain_grad: [] does not require a gradient");
 }
 
 TEST_CASE("set_grad: replaces, zero_grad: drops") {
@@ -34,16 +33,9 @@ TEST_CASE("set_grad: replaces, zero_grad: drops") {
   CHECK(equal(x.grad(), tensor({6, 7})));
   x.zero_grad();
   CHECK_FALSE(x.grad().defined());
-  CHECK_ERROR(x.set_grad(zeros({3})),
-              "set_grad: the gradient is [3] float32, the tensor [2] float32; they must agree");
-  CHECK_ERROR(x.set_grad(zeros({2}, f64)),
-              "set_grad: the gradient is [2] float64, the tensor [2] float32; they must agree");
-  CHECK_FALSE(x.grad().defined());
-  CHECK_ERROR(tensor({1}, i64).set_grad(tensor({1}, i64)),
-              "set_grad: int64 cannot take a gradient");
 }
 
-TEST_CASE("requires_grad_: of leaves and floating tensors only") {
+TEST_CASE("requires_grad_: turns a leaf on and off") {
   Tensor x = tensor({1, 2});
   CHECK_FALSE((x * 2).requires_grad());
   x.requires_grad_();
@@ -52,13 +44,6 @@ TEST_CASE("requires_grad_: of leaves and floating tensors only") {
   CHECK_FALSE((x * 2).is_leaf());
   x.requires_grad_(false);
   CHECK_FALSE((x * 2).requires_grad());
-  CHECK_ERROR(
-      leaf({1, 2}).square().requires_grad_(false),
-      "requires_grad_: [2] was computed from tensors that require a gradient; use detach()");
-  CHECK_ERROR(tensor({1}, i64).requires_grad_(),
-              "requires_grad_: int64 cannot take a gradient, only float32 and float64 can");
-  CHECK_ERROR(tensor({1}, {.dtype = DType::int64, .requires_grad = true}),
-              "requires_grad_: int64 cannot take a gradient, only float32 and float64 can");
 }
 
 TEST_CASE("detach: cuts the graph and shares the values") {

@@ -24,7 +24,7 @@ TEST_CASE("memory_stats: counts the data of living tensors, once however many se
 
 TEST_CASE("memory_stats: prints as a sentence") {
   const MemoryStats stats{.in_use = 1, .cached = 2, .peak = 3};
-  CHECK(fmt::format("{}", stats) == "1 bytes in use, 2 cached, 3 at the peak");
+  CHECK(fmt::format("{}", stats) == "1 byte in use, 2 cached, 3 at the peak");
 }
 
 TEST_CASE("release_cached_memory: nothing stays cached") {

@@ -96,8 +96,3 @@ TEST_CASE("parallel_for: works from within a chunk and from several threads at o
   other.join();
   CHECK(total == 20'000);
 }
-
-TEST_CASE("set_num_threads: at least one") {
-  CHECK_ERROR(set_num_threads(0), "set_num_threads: 0 threads; at least 1 is needed");
-  CHECK(num_threads() >= 1);
-}

@@ -121,15 +121,6 @@ TEST_CASE("state: can be kept and set, and continues where it was, between two o
   }
 }
 
-TEST_CASE("set_state: what no state() has given is an error that changes nothing") {
-  const Tensor before = default_generator().state();
-  CHECK_ERROR(default_generator().set_state(zeros({3}, i64)),
-              "set_state: [3] int64 is no state of a generator; give what state() gave");
-  CHECK_ERROR(default_generator().set_state(zeros({625})),
-              "set_state: [625] float32 is no state of a generator; give what state() gave");
-  CHECK(equal(default_generator().state(), before));
-}
-
 TEST_CASE("rand and randn: as many as asked, in the range, with the right moments") {
   manual_seed(3);
   const int64_t n = 100'000;
@@ -157,7 +148,6 @@ TEST_CASE("randint: every integer of the range, none outside, all of int64 too")
   }
   CHECK(equal(randint(4, 5, {3}), full({3}, 4, i64)));
   CHECK_NOTHROW(randint(INT64_MIN, INT64_MAX, {3}));
-  CHECK_ERROR(randint(3, 3, {1}), "randint: nothing lies in [3, 3)");
 }
 
 TEST_CASE("randperm: each number once, in an order that varies") {
@@ -175,7 +165,6 @@ TEST_CASE("randperm: each number once, in an order that varies") {
 TEST_CASE("random numbers are floating, and requires_grad is honoured") {
   CHECK(rand({2}, {.requires_grad = true}).requires_grad());
   CHECK(randn({2}, {.dtype = DType::float64, .requires_grad = true}).requires_grad());
-  CHECK_ERROR(rand({2}, i64), "rand: int64 cannot hold such numbers; make it float32 or float64");
 }
 
 TEST_CASE("a generator may be used from several threads: draws are whole runs of its sequence") {

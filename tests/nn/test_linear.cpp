@@ -83,8 +83,6 @@ TEST_CASE("linear: in = 0 draws a bias too, as PyTorch does, so the next layer's
   // torch.manual_seed(0); nn.Linear(0, 3); nn.Linear(2, 2).weight
   CHECK(equal(next.weight, tensor({{-0.5203874707221985, -0.27234524488449097},
                                    {0.1896158903837204, -0.014010033570230007}})));
-  Tensor x = empty({3});
-  CHECK_ERROR(init::kaiming_uniform_(x), "kaiming_uniform_: a weight is (out, in), got [3]");
 }
 
 TEST_CASE("linear: layers in Sequential's braces are drawn in order, under PyTorch's names") {
@@ -164,17 +162,4 @@ TEST_CASE("linear: an empty batch gives an empty output and zero gradients") {
 TEST_CASE("linear: in = 0 gives the bias, which is zero; out = 0 gives nothing") {
   CHECK(equal(Linear(0, 4)(zeros({2, 0})), zeros({2, 4})));
   CHECK(Linear(3, 0)(zeros({2, 3})).shape() == Shape{2, 0});
-}
-
-TEST_CASE("linear: what does not fit is refused") {
-  CHECK_ERROR(Linear(-1, 2), "Linear: in_features -1 and out_features 2 must not be negative");
-  CHECK_ERROR(Linear(1, -2), "Linear: in_features 1 and out_features -2 must not be negative");
-  Linear layer(3, 2);
-  CHECK_ERROR(layer(zeros({4, 2})),
-              "linear: input [4, 2] has 2 features, weight [2, 3] (out, in) expects 3");
-  CHECK_ERROR(
-      layer(zeros({4, 3}, f64)),
-      "linear: dtypes float64 and float32 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(layer(zeros({})),
-              "linear: input [] has 0 features, weight [2, 3] (out, in) expects 3");
 }

@@ -29,13 +29,6 @@ bool lies_between(const Tensor& x, double low, double high) {
   return std::all_of(values.begin(), values.end(), [=](double v) { return v >= low && v <= high; });
 }
 
-bool broadcasts_to(const Shape& from, const Shape& to) {
-  const int64_t added = to.size() - from.size();
-  bool fits = added >= 0;
-  for (int64_t d = 0; fits && d < from.size(); ++d) fits = from[d] == 1 || from[d] == to[d + added];
-  return fits;
-}
-
 // The refusals that a random program may meet; any other Error is a bug, here or there.
 bool may_be_refused(const std::string& message) {
   constexpr std::array expected{

@@ -54,12 +54,9 @@ TEST_CASE("sum: columns and lines of any length, on any number of threads") {
   CHECK(equal(sum(ones({20000, 200}), {0}), full({200}, 20000)));
 }
 
-TEST_CASE("arange: int64 is exact beyond 2^53, and wants whole numbers") {
+TEST_CASE("arange: int64 is exact beyond 2^53") {
   const int64_t big = (int64_t{1} << 53) + 1;
   CHECK(equal(arange(big, big + 2, 1, i64), from_data(std::vector{big, big + 1}, {2})));
-  CHECK_ERROR(arange(5.5, i64),
-              "arange: from 0 to 5.5 in steps of 1 for an int64 tensor; give whole numbers, or a "
-              "floating dtype");
 }
 
 TEST_CASE("slice: the second order of an empty one with a step is empty") {

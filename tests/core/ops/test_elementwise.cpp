@@ -59,12 +59,6 @@ TEST_CASE("shapes broadcast from the right") {
   CHECK(equal(column * tensor(3), tensor({{3}, {6}})));
   CHECK((zeros({0, 3}) + row).shape() == Shape{0, 3});
   CHECK((zeros({3, 0}) + zeros({1})).shape() == Shape{3, 0});
-  CHECK_ERROR(zeros({2, 3}) * zeros({2}),
-              "mul: shapes [2, 3] and [2] do not broadcast; dimensions, aligned at the right, must "
-              "be equal or 1");
-  CHECK_ERROR(zeros({0}) + zeros({2}),
-              "add: shapes [0] and [2] do not broadcast; dimensions, aligned at the right, must be "
-              "equal or 1");
 }
 
 TEST_CASE("int64: arithmetic wraps, division is true and never traps") {
@@ -90,7 +84,6 @@ TEST_CASE("int64: sign, relu, clamp, maximum and pow stay int64") {
   CHECK(equal(pow(x, 3), tensor({-27, 0, 125}, i64)));
   CHECK(equal(pow(x, 0), tensor({1, 1, 1}, i64)));
   CHECK(pow(tensor(3, i64), 41).item<int64_t>() == -420491770248316829);
-  CHECK_ERROR(pow(x, -1), "pow: int64 to a negative power; use .to(DType::float32)");
 }
 
 TEST_CASE("int64: a function whose result is no integer gives float32") {
@@ -102,34 +95,6 @@ TEST_CASE("int64: a function whose result is no integer gives float32") {
            exp, expm1, log, log1p, rsqrt, sin, cos, tanh, erf, sigmoid, gelu, silu, softplus}) {
     CHECK(close(f(x), f(x.to(DType::float32))));
   }
-}
-
-TEST_CASE("dtypes do not mix, and int64 takes no fraction: the error says what to do") {
-  const Tensor f = tensor({1.0}), d = tensor({1.0}, f64), i = tensor({1}, i64);
-  CHECK_ERROR(f + d,
-              "add: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(i * f,
-              "mul: dtypes int64 and float32 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(d / i,
-              "div: dtypes float64 and int64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(f < d,
-              "<: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(
-      maximum(f, i),
-      "maximum: dtypes float32 and int64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(pow(i, d),
-              "pow: dtypes int64 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(
-      where(i, f, d),
-      "where: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK_ERROR(i + 2.5,
-              "add: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
-  CHECK_ERROR(i < 2.5,
-              "<: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
-  CHECK_ERROR(clamp(i, 0, 2.5),
-              "clamp: 2.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
-  CHECK_ERROR(pow(i, 0.5),
-              "pow: 0.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
 }
 
 TEST_CASE("comparisons give an int64 mask, false beside NaN except for !=") {
@@ -144,13 +109,12 @@ TEST_CASE("comparisons give an int64 mask, false beside NaN except for !=") {
   CHECK_FALSE((tensor({1}, {.requires_grad = true}) < 2).requires_grad());
 }
 
-TEST_CASE("where: takes from either side, numbers too, and wants an int64 mask") {
+TEST_CASE("where: takes from either side, numbers too") {
   const Tensor mask = tensor({1, 0, 5}, i64), x = tensor({1, 2, 3});
   CHECK(equal(where(mask, x, -x), tensor({1, -2, 3})));
   CHECK(equal(where(mask, x, 9), tensor({1, 9, 3})));
   CHECK(equal(where(x > 1, 0, x), tensor({1, 0, 0})));
   CHECK(equal(where(tensor({{1}, {0}}, i64), x, tensor(7)), tensor({{1, 2, 3}, {7, 7, 7}})));
-  CHECK_ERROR(where(x, x, x), "where: the mask is float32; a comparison gives the int64 it wants");
 }
 
 TEST_CASE("where: the side that is not taken gets 0, even beside an infinite slope") {

@@ -39,11 +39,7 @@ const std::array writes{
     Write{"clamp_", [](Tensor& x) { x.clamp_(0, 1); }},
     Write{"mutable_data", [](Tensor& x) { x.mutable_data<float>()[0] = 8; }},
 };
-// The op that an error names: += is add_, and filling is copying a number.
-std::string op_of(const Write& write) {
-  const std::string name = write.name;
-  return name == "zero_" ? "fill_" : name;
-}
+std::string op_of(const Write& write) { return write.name; }
 
 }  // namespace
 
@@ -85,32 +81,11 @@ TEST_CASE("in place: operands that share memory read the values from before") {
   CHECK(equal(y, tensor({{0, 0}, {3, 7}})));
 }
 
-TEST_CASE("in place: int64 wraps, and refuses true division and fractions") {
+TEST_CASE("in place: int64 wraps") {
   Tensor x = tensor({INT64_MAX, 1}, i64);
   CHECK(equal(x.add_(1), tensor({INT64_MIN, 2}, i64)));
   CHECK(equal(x.sub_(1), tensor({INT64_MAX, 1}, i64)));
   CHECK(equal(x.mul_(2), tensor({-2, 2}, i64)));
-  CHECK_ERROR(x.div_(2), "div_: int64 cannot hold a true quotient; use x / y, which gives float32");
-  CHECK_ERROR(x.add_(0.5),
-              "add_: 0.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
-  CHECK_ERROR(x.fill_(0.5),
-              "fill_: 0.5 beside an int64 tensor; convert the tensor with .to(DType::float32)");
-  CHECK(equal(x, tensor({-2, 2}, i64)));
-}
-
-TEST_CASE("in place: shapes and dtypes that do not fit change nothing") {
-  Tensor x = tensor({1, 2});
-  CHECK_ERROR(
-      x.add_(tensor({1, 2, 3})),
-      "add_: shapes [2] and [3] do not broadcast; dimensions, aligned at the right, must be "
-      "equal or 1");
-  CHECK_ERROR(x.mul_(ones({3, 2})),
-              "mul_: [3, 2] does not broadcast to [2], the shape that is written");
-  CHECK_ERROR(x.copy_(ones({1, 2})),
-              "copy_: [1, 2] does not broadcast to [2], the shape that is written");
-  CHECK_ERROR(x.sub_(tensor({1, 2}, f64)),
-              "sub_: dtypes float32 and float64 do not mix; convert one, e.g. with .to(x.dtype())");
-  CHECK(equal(x, tensor({1, 2})));
 }
 
 TEST_CASE("in place: copy_ converts; what int64 cannot hold becomes its smallest value") {
@@ -175,14 +150,6 @@ TEST_CASE("in place: a tracked value is not written into a view of an untracked 
               "clone(), or use NoGrad");
   CHECK(equal(x, zeros({2, 2})));
   CHECK_FALSE(x.requires_grad());
-}
-
-TEST_CASE("mutable_data: of a tensor in a graph is an error outside NoGrad") {
-  Tensor y = leaf({1, 2}) * 1;
-  CHECK_ERROR(y.mutable_data<float>(),
-              "mutable_data: [2] is in a graph, which cannot see what is written; use NoGrad");
-  CHECK_ERROR(y.mutable_data<double>(),
-              "mutable_data: the tensor is float32, not float64; convert it with .to()");
 }
 
 // ---- stale tensors ----

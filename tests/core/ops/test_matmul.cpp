@@ -81,21 +81,6 @@ TEST_CASE("matmul: large and small products agree with sums by hand, in any layo
   }
 }
 
-TEST_CASE("matmul: what does not fit is an error that names both shapes") {
-  CHECK_ERROR(matmul(zeros({2, 3}), zeros({2, 3})),
-              "matmul: [2, 3] times [2, 3]: 3 columns on the left, 2 rows on the right");
-  CHECK_ERROR(matmul(zeros({3}), zeros({2, 3})),
-              "matmul: [3] times [2, 3]: 3 columns on the left, 2 rows on the right");
-  CHECK_ERROR(matmul(zeros({2, 3}), tensor(1)),
-              "matmul: [2, 3] times []: scalars are multiplied with *");
-  CHECK_ERROR(matmul(zeros({2, 3, 4}), zeros({5, 4, 6})),
-              "matmul: shapes [2] and [5] do not broadcast; dimensions, aligned at the right, must "
-              "be equal or 1");
-  CHECK_ERROR(matmul(zeros({2, 3}), zeros({3, 2}, f64)),
-              "matmul: dtypes float32 and float64 do not mix; convert one, e.g. with "
-              ".to(x.dtype())");
-}
-
 TEST_CASE("linear: x Wᵀ + b for any rank") {
   const Tensor w = tensor({{1, 2, 3}, {4, 5, 6}}), b = tensor({10, 20});
   CHECK(equal(linear(tensor({{1, 1, 1}, {1, 0, 0}}), w, b), tensor({{16, 35}, {11, 24}})));
@@ -104,17 +89,4 @@ TEST_CASE("linear: x Wᵀ + b for any rank") {
   CHECK(linear(zeros({0, 3}), w, b).shape() == Shape{0, 2});
   CHECK(equal(linear(zeros({2, 0}), zeros({2, 0}), b), tensor({{10, 20}, {10, 20}})));
   CHECK(linear(zeros({4, 0, 3}), w, b).shape() == Shape{4, 0, 2});
-}
-
-TEST_CASE("linear: what does not fit is an error that names both shapes") {
-  const Tensor w = zeros({5, 10});
-  CHECK_ERROR(linear(zeros({4, 7}), w),
-              "linear: input [4, 7] has 7 features, weight [5, 10] (out, in) expects 10");
-  CHECK_ERROR(linear(zeros({4, 10}), zeros({10})), "linear: weight [10] is not (out, in)");
-  CHECK_ERROR(linear(zeros({4, 10}), w, zeros({4})), "linear: bias [4] should be [5]");
-  CHECK_ERROR(linear(zeros({4, 10}, i64), zeros({5, 10}, i64)),
-              "linear: not defined for int64 [4, 10]; use .to(DType::float32) first");
-  CHECK_ERROR(linear(zeros({4, 10}), zeros({5, 10}, f64)),
-              "linear: dtypes float32 and float64 do not mix; convert one, e.g. with "
-              ".to(x.dtype())");
 }

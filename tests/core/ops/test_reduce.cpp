@@ -80,17 +80,15 @@ TEST_CASE("amax: equal extremes share the gradient") {
   CHECK(equal(y.grad(), tensor({{0.5, 0.5, 0}, {1, 0, 0}})));
 }
 
-TEST_CASE("int64: sums wrap, extremes stay int64, a mean is an error") {
+TEST_CASE("int64: sums wrap, extremes stay int64") {
   const Tensor i = tensor({{INT64_MAX, 1}, {2, 3}}, i64);
   CHECK(equal(sum(i, {1}), tensor({INT64_MIN, 5}, i64)));
   CHECK(equal(amax(i, {0}), tensor({INT64_MAX, 3}, i64)));
   CHECK(equal(argmax(i, 0), tensor({0, 1}, i64)));
   CHECK(close(softmax(tensor({0, 0}, i64), 0), tensor({0.5, 0.5})));
-  CHECK_ERROR(mean(i), "mean: not defined for int64 [2, 2]; use .to(DType::float32) first");
-  CHECK_ERROR(var(i, {0}), "var: not defined for int64 [2, 2]; use .to(DType::float32) first");
 }
 
-TEST_CASE("empty: the sum is 0, the mean NaN, an extreme an error") {
+TEST_CASE("empty: the sum is 0, the mean NaN") {
   const Tensor e = zeros({0, 3});
   CHECK(equal(sum(e), tensor(0)));
   CHECK(equal(sum(e, {0}), zeros({3})));
@@ -100,8 +98,6 @@ TEST_CASE("empty: the sum is 0, the mean NaN, an extreme an error") {
   CHECK(equal(logsumexp(e, {0}), full({3}, -INFINITY)));
   CHECK(softmax(e, 0).shape() == Shape{0, 3});
   CHECK(amax(e, {1}).shape() == Shape{0});
-  CHECK_ERROR(amax(e, {0}), "amax: of no values: [0, 3]");
-  CHECK_ERROR(argmax(e, 0), "argmax: of no values: [0, 3]");
 }
 
 TEST_CASE("sum: no values of a huge size take no time and no memory") {
@@ -115,16 +111,6 @@ TEST_CASE("scalars reduce to themselves, along 0 and -1 too, which are one dimen
   CHECK(equal(mean(tensor(3), {}), tensor(3)));
   CHECK(equal(amax(tensor(3), {}), tensor(3)));
   CHECK(equal(sum(tensor(3), {0}, true), tensor(3)));
-  CHECK_ERROR(argmax(tensor(3), 1), "argmax: dimension 1 is out of range for rank 0");
-  CHECK_ERROR(softmax(tensor(3), -2), "softmax: dimension -2 is out of range for rank 0");
-  CHECK_ERROR(sum(tensor(3), {0, -1}), "sum: dimension -1 stands twice in [0, -1]");
-}
-
-TEST_CASE("a dimension out of range, or named twice, is an error") {
-  CHECK_ERROR(sum(x, {2}), "sum: dimension 2 is out of range for rank 2");
-  CHECK_ERROR(mean(x, {-3}), "mean: dimension -3 is out of range for rank 2");
-  CHECK_ERROR(var(x, {0, -2}), "var: dimension -2 stands twice in [0, -2]");
-  CHECK_ERROR(softmax(x, 2), "softmax: dimension 2 is out of range for rank 2");
 }
 
 TEST_CASE("softmax, log_softmax, logsumexp: large and infinite inputs do not overflow") {

@@ -142,7 +142,7 @@ TEST_CASE("every op: an undefined operand is an error") {
       INFO(std::string(name) << ", operand " << k);
       Tensors inputs = dense_inputs(op);
       inputs[k] = Tensor();
-      CHECK_ERROR(op.f(inputs), "tensor: it is undefined (default-constructed or moved from)");
+      CHECK_THROWS_WITH_AS(op.f(inputs), doctest::Contains("is undefined (default"), Error);
     }
   }
 }

@@ -23,21 +23,8 @@ TEST_CASE("reshape: a view where it can be, a copy where it must; one size may b
   CHECK(zeros({4, 0}).slice(0, 0, 4, 2).reshape({0, 7}).shape() == Shape{0, 7});
 }
 
-TEST_CASE("reshape: another count, two -1, and a -1 that cannot be known are errors") {
-  CHECK_ERROR(x.reshape({5, 5}), "reshape: [2, 3, 4] has 24 elements, which do not fit [5, 5]");
-  CHECK_ERROR(x.reshape({7, -1}), "reshape: [2, 3, 4] has 24 elements, which do not fit [7, -1]");
-  CHECK_ERROR(x.reshape({-1, -1}), "reshape: more than one -1 in [-1, -1]");
-  CHECK_ERROR(x.reshape({-2, 12}), "reshape: negative dimension in [-2, 12]");
-  CHECK_ERROR(zeros({0}).reshape({0, -1}), "reshape: [0] has 0 elements, which do not fit [0, -1]");
-  CHECK_ERROR(x.reshape({int64_t{1} << 62, 1 << 10, -1}),
-              "reshape: the sizes of [4611686018427387904, 1024, 1] multiply to more than 2^63");
-}
-
-TEST_CASE("view: never copies, and says so where reshape would") {
+TEST_CASE("view: never copies") {
   CHECK(shares(x.view({6, 4}), x));
-  CHECK_ERROR(x.transpose(0, 2).view({24}),
-              "view: [4, 3, 2] with strides [1, 4, 12] cannot be seen as [24] without a copy; use "
-              "reshape()");
   CHECK(shares(x.transpose(0, 2).view({4, 3, 2, 1}), x));
 }
 
@@ -47,10 +34,6 @@ TEST_CASE("transpose, t, permute: the values move with their dimensions") {
   CHECK(equal(tensor({1, 2}).t(), tensor({1, 2})));
   CHECK(x.permute({2, 0, 1}).shape() == Shape{4, 2, 3});
   CHECK(x.permute({-1, 0, 1}).at<int>({3, 1, 2}) == 23);
-  CHECK_ERROR(x.t(), "t: [2, 3, 4] is no matrix; use transpose() or permute()");
-  CHECK_ERROR(x.transpose(0, 3), "transpose: dimension 3 is out of range for rank 3");
-  CHECK_ERROR(x.permute({0, 1}), "permute: [0, 1] does not name each dimension of [2, 3, 4] once");
-  CHECK_ERROR(x.permute({0, 1, 1}), "permute: dimension 1 stands twice in [0, 1, 1]");
 }
 
 TEST_CASE("unsqueeze and squeeze are opposites") {
@@ -58,7 +41,6 @@ TEST_CASE("unsqueeze and squeeze are opposites") {
   CHECK(x.unsqueeze(-1).shape() == Shape{2, 3, 4, 1});
   CHECK(equal(x.unsqueeze(1).squeeze(1), x));
   CHECK(x.squeeze(0).shape() == Shape{2, 3, 4});  // not of size 1: nothing to drop
-  CHECK_ERROR(x.unsqueeze(4), "unsqueeze: dimension 4 is out of range for rank 4");
 }
 
 TEST_CASE("expand: stretches what has size 1, without copying") {
@@ -66,11 +48,6 @@ TEST_CASE("expand: stretches what has size 1, without copying") {
   CHECK(equal(row.expand({3, -1}), tensor({{1, 2}, {1, 2}, {1, 2}})));
   CHECK(shares(row.expand({5, 3, 2}), row));
   CHECK(row.expand({0, 2}).shape() == Shape{0, 2});
-  CHECK_ERROR(row.expand({1, 3}),
-              "expand: shapes [1, 2] and [1, 3] do not broadcast; dimensions, "
-              "aligned at the right, must be equal or 1");
-  CHECK_ERROR(row.expand({2}),
-              "expand: [1, 2] does not stretch to [2]; only dimensions of size 1 do");
 }
 
 TEST_CASE("select and slice: negative indices count from the end, slices clamp") {
@@ -80,9 +57,6 @@ TEST_CASE("select and slice: negative indices count from the end, slices clamp")
   CHECK(equal(arange(6).slice(0, -2, 100), tensor({4, 5})));
   CHECK(arange(6).slice(0, 4, 2).shape() == Shape{0});
   CHECK(arange(6).slice(0, 0, 6, INT64_MAX).shape() == Shape{1});
-  CHECK_ERROR(x.select(1, 3), "select: index 3 is out of range for dimension 1 of [2, 3, 4]");
-  CHECK_ERROR(x.slice(3, 0, 1), "slice: dimension 3 is out of range for rank 3");
-  CHECK_ERROR(x.slice(0, 0, 1, 0), "slice: step 0 is not positive");
 }
 
 TEST_CASE("flatten: joins a range of dimensions; a scalar becomes [1]") {
@@ -90,5 +64,4 @@ TEST_CASE("flatten: joins a range of dimensions; a scalar becomes [1]") {
   CHECK(x.flatten(1).shape() == Shape{2, 12});
   CHECK(x.flatten(0, -2).shape() == Shape{6, 4});
   CHECK(tensor(3).flatten().shape() == Shape{1});
-  CHECK_ERROR(x.flatten(2, 1), "flatten: from dimension 2 to 1 of [2, 3, 4]");
 }

@@ -1,0 +1,54 @@
+// The toolkit around batch norm: all of its work or none.
+#include "support/world.h"
+
+#include <cairn/nn/stats.h>
+
+using namespace cairn;
+using namespace cairn::test;
+
+namespace {
+
+// Restores the record of the model's one layer, spoilt.
+template <class F>
+void spoilt(World& w, F spoil) {
+  nn::StatsSnapshot snapshot = nn::snapshot_stats(w.net);
+  spoil(snapshot.layers[0].records[0]);
+  nn::restore_stats(w.net, snapshot);
+}
+
+}  // namespace
+
+TEST_CASE("bad input: the statistics of a whole model change together or not at all") {
+  static constexpr BadCall calls[] = {
+      {"set_stats_mode: frozen normalises by the record, and there is none in the layer itself; "
+       "turn tracking on first, or leave them out with a predicate",
+       [](World& w) { nn::set_stats_mode(w.bare, nn::StatsMode::frozen); }},
+      {"StatsGuard: frozen normalises by the record, and there is none in the layer itself; turn "
+       "tracking on first, or leave them out with a predicate",
+       [](World& w) { const nn::StatsGuard guard(w.bare, nn::StatsMode::frozen); }},
+      {"BatchNorm2d: it was moved from",
+       [](World& w) { nn::set_stats_mode(w.drained, nn::StatsMode::hold); }},
+      {"select_stats: a record's name is part of a path; '' is empty or has a dot",
+       [](World& w) { nn::select_stats(w.net, ""); }},
+      {"select_stats: a record's name is part of a path; 'a.b' is empty or has a dot",
+       [](World& w) { nn::select_stats(w.net, "a.b"); }},
+      {"SelectStats: a record's name is part of a path; 'a.b' is empty or has a dot",
+       [](World& w) { const nn::SelectStats guard(w.net, "a.b"); }},
+      {"restore_stats: nothing was written, because\n  the layer itself: the model has no batch "
+       "norm there",
+       [](World& w) { nn::restore_stats(w.net, nn::snapshot_stats(nn::BatchNorm1d(4))); }},
+      {"restore_stats: nothing was written, because\n  '1.0': a record of shapes [5], [4] and [], "
+       "the layer's are [4], [4] and []",
+       [](World& w) { spoilt(w, [](auto& record) { record.mean = zeros({5}); }); }},
+      {"restore_stats: nothing was written, because\n  '1.0': a tensor of its record is undefined",
+       [](World& w) { spoilt(w, [](auto& record) { record.mean = Tensor(); }); }},
+      {"BatchNorm2d: it was moved from", [](World& w) { nn::snapshot_stats(w.drained); }},
+      {"copy_stats: nothing was written, because\n  the layer itself: the model has no batch norm "
+       "there\n  '1.0': the other model has no record there",
+       [](World& w) { nn::copy_stats(w.norm, w.net); }},
+      {"copy_stats: nothing was written, because\n  the layer itself: the other model has no "
+       "record there",
+       [](World& w) { nn::copy_stats(w.bare, w.norm); }},
+  };
+  check_bad_calls(calls);
+}
