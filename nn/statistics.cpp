@@ -87,6 +87,7 @@ void Statistics::move(Record& r, const detail::Moments& moments) noexcept {
     ++n.storage->version;
   }
   moved = true;
+  if (!bound) bind(true);  // tracking was turned off while this waited in a pool
 }
 
 void Statistics::begin_estimate() noexcept {

@@ -249,6 +249,18 @@ TEST_CASE("AccumulateStats: nested ones give what they pooled to the one around"
   CHECK(close(nested.running_var, flat.running_var));
 }
 
+TEST_CASE("AccumulateStats: a record that was bound and lost inside stays if something was pooled") {
+  BatchNorm1d bn(3, {.track_running_stats = false});
+  {
+    const AccumulateStats guard(bn);
+    const StatsGuard track(bn, StatsMode::track);
+    bn(input());
+  }
+  CHECK(bn.has_record());
+  CHECK(bn.stats_mode() == StatsMode::hold);
+  CHECK(bn.num_batches_tracked.item<int>() == 1);
+}
+
 TEST_CASE("AccumulateStats: an empty scope, and a model that dies in it, record nothing") {
   BatchNorm1d bn(3);
   { const AccumulateStats guard(bn); }
