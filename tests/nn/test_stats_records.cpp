@@ -249,7 +249,8 @@ TEST_CASE("AccumulateStats: nested ones give what they pooled to the one around"
   CHECK(close(nested.running_var, flat.running_var));
 }
 
-TEST_CASE("AccumulateStats: a record that was bound and lost inside stays if something was pooled") {
+TEST_CASE(
+    "AccumulateStats: a record that was bound and lost inside stays if something was pooled") {
   BatchNorm1d bn(3, {.track_running_stats = false});
   {
     const AccumulateStats guard(bn);
