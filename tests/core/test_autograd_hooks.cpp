@@ -50,8 +50,9 @@ TEST_CASE("hooks: a handle removes its hook, twice without harm, and outlives th
   int calls = 0;
   HookHandle first = x.register_hook([&](const Tensor&) { calls += 1; });
   HookHandle second = x.register_hook([&](const Tensor&) { calls += 10; });
+  HookHandle copy = first;
   first.remove();
-  first.remove();
+  copy.remove();
   (x * x).backward();
   CHECK(calls == 10);
   x = Tensor();

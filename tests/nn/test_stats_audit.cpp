@@ -56,6 +56,17 @@ TEST_CASE("audit_stats: a record that never moved is named, with its path") {
         Problems{"BatchNorm1d: eval normalises by a record that never moved"});
 }
 
+TEST_CASE("audit_stats: a layer that no batch reached has no gap") {
+  struct Half : Module {
+    BatchNorm1d& used = child("used", BatchNorm1d(3));
+    BatchNorm1d& idle = child("idle", BatchNorm1d(3));
+    Tensor forward(const Tensor& x) override { return used(x); }
+  } m;
+  const StatsAudit audit = audit_stats(m, batches());
+  CHECK(audit.layers[0].gap.has_value());
+  CHECK_FALSE(audit.layers[1].gap.has_value());
+}
+
 TEST_CASE("audit_stats: drift is counted in standard deviations of the snapshot") {
   BatchNorm1d bn(2, {.eps = 0});
   bn.running_var.copy_(tensor({4, 9}));

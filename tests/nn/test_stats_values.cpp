@@ -74,6 +74,15 @@ TEST_CASE("restore_stats: a record that is not finite comes back as it was") {
   CHECK(std::isnan(bn.running_var.at<double>({0})));
 }
 
+TEST_CASE("restore_stats: a snapshot with an undefined tensor is refused") {
+  BatchNorm1d bn(3);
+  StatsSnapshot s = snapshot_stats(bn);
+  s.layers[0].records[0].var = {};
+  CHECK_ERROR(restore_stats(bn, s),
+              "restore_stats: nothing was written, because\n"
+              "  the layer itself: a tensor of its record is undefined");
+}
+
 TEST_CASE("restore_stats: every layer that does not fit is listed, and nothing is written") {
   Sequential small{BatchNorm1d(3), BatchNorm1d(2), BatchNorm1d(4)};
   Sequential other{BatchNorm1d(3), BatchNorm1d(3), BatchNorm1d(4, {.track_running_stats = false}),
