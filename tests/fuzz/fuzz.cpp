@@ -459,6 +459,7 @@ const std::vector<Call>& calls() {
       {"snapshot_stats", effect, [](Args& a) { a.world.snapshot = nn::snapshot_stats(*a.world.net); return Tensor(); }},
       {"restore_stats", effect, [](Args& a) { nn::restore_stats(*a.world.net, a.world.snapshot); return Tensor(); }},
       {"copy_stats", effect, [](Args& a) { const Net other(4, a.p.size(), norm_options(a.p)); nn::copy_stats(other, *a.world.net); return Tensor(); }},
+      {"audit_stats", effect, [](Args& a) { return tensor(to_string(nn::audit_stats(*a.world.net, a.world.snapshot, a.tensors())).size()); }},
   };
   return all;
 }

@@ -49,6 +49,7 @@ seeds = {
     "load": ["net.load_state_dict", 3, 0, 5, 1, "net.load_state_dict", 5, 0, 0, 0, "buffer copy_", 1, 5],
     "records": ["net(x)", 0, 1, "snapshot_stats", "select_stats", 1, "net(x)", 0, 1, "SelectStats", 0,
                 "AccumulateStats", 2, 0, 0, 1, "restore_stats", "estimate", 2, 0, 0, "copy_stats", 3, 0, 0, 0, 0, 0],
+    "audit": ["net(x)", 0, 1, "snapshot_stats", "net(x)", 0, 1, "audit_stats", 2, 0, 0, 0],
     "guard": ["StatsGuard", 2, 0, 1, "StatsGuard", 1, 0, 1, "net(x)", 0, 1],
     "convert": ["net.to", 1, "to", 0, 1, 0, "net(x)", 0, 1, "net.to", 2, "to", 0, 2, 1],
 
