@@ -11,6 +11,26 @@ if(doctest_FOUND)
     COMPILE_DEFINITIONS CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   add_test(NAME unit COMMAND cairn_tests)
 
+  # What the documentation shows is compiled and run: each block of C++ has a test that includes it.
+  include(cmake/snippets.cmake)
+  set(snippets ${PROJECT_BINARY_DIR}/snippets)
+  cairn_snippets(${PROJECT_SOURCE_DIR}/docs/statistics.md ${snippets}/statistics)
+  file(READ tests/docs/test_statistics.cpp test_statistics)
+  foreach(name IN LISTS cairn_snippet_names)
+    string(FIND "${test_statistics}" "#include \"statistics/${name}.inc\"" found)
+    if(found EQUAL -1)
+      message(FATAL_ERROR "docs/statistics.md: tests/docs/test_statistics.cpp leaves out ${name}.inc")
+    endif()
+  endforeach()
+  target_include_directories(cairn_tests PRIVATE ${snippets})
+  set_source_files_properties(tests/docs/test_statistics.cpp PROPERTIES
+    COMPILE_DEFINITIONS CAIRN_DOCS_DIR="${PROJECT_SOURCE_DIR}/docs")
+
+  cairn_snippets(${PROJECT_SOURCE_DIR}/README.md ${snippets}/readme)
+  cairn_program(readme_program tests/docs/readme.cpp)
+  target_include_directories(readme_program PRIVATE ${snippets})
+  add_test(NAME readme COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/readme.sh $<TARGET_FILE:readme_program>)
+
   # With the pools off every block of Cairn's comes from operator new, which this program replaces.
   if(NOT CAIRN_POOLS)
     file(GLOB allocation_sources CONFIGURE_DEPENDS tests/allocation/*.cpp)

@@ -1,0 +1,2 @@
+// The complete program of README.md. readme.sh compares what it prints.
+#include "readme/a_complete_program.inc"
