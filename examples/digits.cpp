@@ -12,7 +12,9 @@
 #include <cstdio>
 
 using namespace cairn;
+using digits::accuracy;
 using digits::Digits;
+using digits::test_size;
 
 namespace {
 
@@ -24,8 +26,6 @@ struct Options {
   double momentum = 0.9;
   uint64_t seed = 42;
 };
-
-constexpr int64_t test_size = 360;  // the last lines of the file
 
 nn::Sequential make_model(bool track) {
   return nn::Sequential{nn::BatchNorm1d(digits::pixels, {.track_running_stats = track}),
@@ -56,18 +56,6 @@ double train_epoch(nn::Module& model, optim::Optimizer& optimizer, const Digits&
     seen += batch.size();
   }
   return sum / static_cast<double>(seen);
-}
-
-/// The share of images that the model reads rightly when it is given `batch_size` at a time.
-double accuracy(nn::Module& model, const Digits& test, int64_t batch_size) {
-  const NoGrad guard;
-  int64_t right = 0;
-  model.eval();
-  for (int64_t begin = 0; begin < test.size(); begin += batch_size) {
-    const Digits batch = test.slice(begin, begin + batch_size);
-    right += (model(batch.images).argmax(1) == batch.labels).sum().item<int64_t>();
-  }
-  return static_cast<double>(right) / static_cast<double>(test.size());
 }
 
 /// A line that is redrawn in place on a terminal, and a line each time elsewhere.
@@ -109,16 +97,7 @@ Result run(const char* name, bool track, const Digits& train, const Digits& test
 }
 
 void run_both(const Options& options) {
-  const Digits all = digits::read(options.data);
-  const int64_t train_size = all.size() - test_size;
-  if (train_size < 2) {
-    throw std::runtime_error(
-        fmt::format("{}:{}: the file ends here; the last {} lines are the test set, and at least 2 "
-                    "before them are needed to train on",
-                    options.data, std::max<int64_t>(all.size(), 1), test_size));
-  }
-  const Digits train = all.slice(0, train_size), test = all.slice(train_size, all.size());
-
+  const auto [train, test] = digits::read_split(options.data);
   const Result results[] = {run("tracked", true, train, test, options),
                             run("untracked", false, train, test, options)};
 

@@ -90,4 +90,37 @@ inline Digits read(const std::string& path) {
   return {cairn::from_data(images, {n, pixels}), cairn::from_data(labels, {n})};
 }
 
+struct Split {
+  Digits train, test;
+};
+
+inline constexpr int64_t test_size = 360;  // the last lines of the file
+
+/// Throws std::runtime_error as read() does, and for a file that leaves nothing to train on.
+inline Split read_split(const std::string& path) {
+  const Digits all = read(path);
+  const int64_t train_size = all.size() - test_size;
+  if (train_size < 2) {
+    throw std::runtime_error(
+        fmt::format("{}:{}: the file ends here; the last {} lines are the test set, and at least 2 "
+                    "before them are needed to train on",
+                    path, std::max<int64_t>(all.size(), 1), test_size));
+  }
+  return {all.slice(0, train_size), all.slice(train_size, all.size())};
+}
+
+/// The share of images that the model reads rightly in eval(), when it is given `batch_size` at a
+/// time.
+inline double accuracy(cairn::nn::Module& model, const Digits& test,
+                       int64_t batch_size = test_size) {
+  const cairn::NoGrad guard;
+  int64_t right = 0;
+  model.eval();
+  for (int64_t begin = 0; begin < test.size(); begin += batch_size) {
+    const Digits batch = test.slice(begin, begin + batch_size);
+    right += (model(batch.images).argmax(1) == batch.labels).sum().item<int64_t>();
+  }
+  return static_cast<double>(right) / static_cast<double>(test.size());
+}
+
 }  // namespace digits
