@@ -5,10 +5,13 @@
 
 #include "digits.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 namespace digits {
@@ -19,8 +22,13 @@ inline cairn::nn::Sequential make_model() {
                         nn::ReLU(), nn::Linear(64, classes)};
 }
 
-/// The data in random order, cut into batches; what is left over at the end is left out.
+/// The data in random order, cut into batches; what is left over at the end is left out. Throws
+/// std::runtime_error if that is all.
 inline std::vector<Digits> shuffled(const Digits& data, int64_t batch_size) {
+  if (data.size() < batch_size) {
+    throw std::runtime_error(fmt::format("a batch takes {} images, and there are {} to train on",
+                                         batch_size, data.size()));
+  }
   const cairn::Tensor order = cairn::randperm(data.size());
   std::vector<Digits> batches;
   for (int64_t end = batch_size; end <= data.size(); end += batch_size) {
