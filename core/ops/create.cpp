@@ -192,8 +192,8 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
 
 void detail::check_number(const char* op, Scalar value, const Tensor& x) {
   check_defined(op, x);
-  check(is_floating(x.dtype()) || value.is_whole(),
-        "{}: {} beside an int64 tensor {}; convert the tensor with .to(DType::float32)", op,
+  if (is_floating(x.dtype()) || value.is_whole()) return;
+  check(false, "{}: {} beside an int64 tensor {}; convert the tensor with .to(DType::float32)", op,
         without_sign(value.to<double>()), x.shape());
 }
 
