@@ -55,6 +55,23 @@ TEST_CASE(
               "itself; turn tracking on first, or leave them out with a predicate");
 }
 
+TEST_CASE("set_stats_mode: a predicate may leave out what has no record, and may throw") {
+  Sequential m{BatchNorm1d(3), BatchNorm1d(3, untracked), BatchNorm1d(3)};
+  const auto mode = [&](int64_t i) { return dynamic_cast<BatchNorm&>(m[i]).stats_mode(); };
+  const auto throws = [](const std::string& path, auto&) -> bool {
+    if (path == "2") throw std::runtime_error("on purpose");
+    return true;
+  };
+  CHECK_THROWS_AS(set_stats_mode(m, StatsMode::hold, throws), std::runtime_error);
+  CHECK_THROWS_AS(StatsGuard(m, StatsMode::hold, throws), std::runtime_error);
+  CHECK(mode(0) == StatsMode::track);
+  set_stats_mode(m, StatsMode::frozen,
+                 [](auto&, const BatchNorm& layer) { return layer.has_record(); });
+  CHECK(mode(0) == StatsMode::frozen);
+  CHECK(mode(1) == StatsMode::hold);
+  CHECK(mode(2) == StatsMode::frozen);
+}
+
 TEST_CASE("reset_running_stats: every record of a model is (0, 1, 0) again, frozen or not") {
   TwoNorms m;
   m(input());
