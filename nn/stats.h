@@ -39,7 +39,7 @@ CAIRN_API void reset_running_stats(Module& model);
 class CAIRN_API StatsGuard {
  public:
   /// Throws Error as set_stats_mode() does.
-  StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
+  [[nodiscard]] StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
   ~StatsGuard();
   StatsGuard(const StatsGuard&) = delete;
   StatsGuard& operator=(const StatsGuard&) = delete;
@@ -162,7 +162,7 @@ CAIRN_API void select_stats(Module& model, std::string_view name);
 /// showed then.
 class CAIRN_API SelectStats {
  public:
-  SelectStats(Module& model, std::string_view name);
+  [[nodiscard]] SelectStats(Module& model, std::string_view name);
   ~SelectStats();
   SelectStats(const SelectStats&) = delete;
   SelectStats& operator=(const SelectStats&) = delete;
@@ -179,7 +179,7 @@ class CAIRN_API SelectStats {
 /// records nothing. Nested ones give what they pooled to the one around.
 class CAIRN_API AccumulateStats {
  public:
-  explicit AccumulateStats(Module& model);
+  [[nodiscard]] explicit AccumulateStats(Module& model);
   ~AccumulateStats();
   AccumulateStats(const AccumulateStats&) = delete;
   AccumulateStats& operator=(const AccumulateStats&) = delete;

@@ -45,8 +45,9 @@ TEST_CASE("statistics of a model: set for all of its layers or none, whatever al
   fail_on("select_stats", [](Net& m) { nn::select_stats(m, "a_name_that_is_long_enough"); });
   fail_on("snapshot_stats", [](Net& m) { nn::snapshot_stats(m); });
   fail_on("audit_stats", [](Net& m) { to_string(nn::audit_stats(m)); });
-  fail_on("StatsGuard", [](Net& m) { nn::StatsGuard(m, nn::StatsMode::hold); });
-  fail_on("SelectStats", [](Net& m) { nn::SelectStats(m, "a_name_that_is_long_enough"); });
+  fail_on("StatsGuard", [](Net& m) { const nn::StatsGuard guard(m, nn::StatsMode::hold); });
+  fail_on("SelectStats",
+          [](Net& m) { const nn::SelectStats guard(m, "a_name_that_is_long_enough"); });
   fail_on("AccumulateStats", [](Net& m) { nn::AccumulateStats guard(m); });
 }
 
