@@ -63,7 +63,7 @@ TEST_CASE("set_stats_mode: a predicate may leave out what has no record, and may
     return true;
   };
   CHECK_THROWS_AS(set_stats_mode(m, StatsMode::hold, throws), std::runtime_error);
-  CHECK_THROWS_AS(StatsGuard(m, StatsMode::hold, throws), std::runtime_error);
+  CHECK_THROWS_AS(static_cast<void>(StatsGuard(m, StatsMode::hold, throws)), std::runtime_error);
   CHECK(mode(0) == StatsMode::track);
   set_stats_mode(m, StatsMode::frozen,
                  [](auto&, const BatchNorm& layer) { return layer.has_record(); });
