@@ -48,6 +48,15 @@ if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   return()  # an instrumented library is for nobody's program but ours
 endif()
 
+# What a new user would write, against the public headers alone. Each program checks its own results.
+file(GLOB programs CONFIGURE_DEPENDS tests/programs/*.cpp)
+foreach(source IN LISTS programs)
+  cmake_path(GET source STEM name)
+  cairn_program(program_${name} ${source})
+  target_link_libraries(program_${name} PRIVATE Threads::Threads)
+  add_test(NAME program.${name} COMMAND program_${name})
+endforeach()
+
 add_test(NAME includes COMMAND ${PROJECT_SOURCE_DIR}/tests/includes.sh)
 add_test(NAME every_op COMMAND ${PROJECT_SOURCE_DIR}/tests/every_op.sh)
 
