@@ -3,11 +3,8 @@
 
 include(CMakePackageConfigHelpers)
 
-# Headers that only our own sources include. Those in folders below core/ are internal too.
-set(cairn_internal_headers core/loops.h core/parallel.h core/blas.h nn/statistics.h nn/stats_pass.h)
-
+# Public headers stand in the folders themselves; folders below them hold what only our own sources include.
 file(GLOB public_headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS cairn.h core/*.h nn/*.h optim/*.h)
-list(REMOVE_ITEM public_headers ${cairn_internal_headers})
 foreach(header IN LISTS public_headers)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cairn/${folder})

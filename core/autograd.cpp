@@ -1,7 +1,10 @@
 // The graph: what is saved, what a node is, and the walk back. Everything that can fail in a walk
 // comes before anything that a user can see changes.
 #include <cairn/core/autograd.h>
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 
 #include <algorithm>
 #include <new>

@@ -29,20 +29,14 @@ Error::Error(std::string_view message) noexcept {
   }
 }
 
-Error Error::out_of_memory(const char* op, std::size_t bytes) noexcept {
-  Error error;
-  if (bytes == 0) {
-    std::snprintf(error.plain_, sizeof error.plain_, "%s: out of memory", op);
-  } else {
-    std::snprintf(error.plain_, sizeof error.plain_, "%s: cannot allocate %zu bytes", op, bytes);
-  }
-  return error;
+OutOfMemory::OutOfMemory(const char* op, std::size_t bytes) noexcept {
+  std::snprintf(text_, sizeof text_, "%s: cannot allocate %zu bytes", op, bytes);
 }
 
 const char* Error::what() const noexcept { return text_ ? text_->whole.c_str() : plain_; }
 
 void Error::enter(std::string_view slot) noexcept {
-  if (!text_) return;  // out of memory: nothing may be allocated
+  if (!text_) return;  // there was no memory for the parts of the message
   try {
     std::string path(slot);
     if (!text_->path.empty()) path += "." + text_->path;
@@ -54,8 +48,7 @@ void Error::enter(std::string_view slot) noexcept {
 double detail::without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
 
 void detail::fail(fmt::string_view message, fmt::format_args args) {
-  no_bad_alloc("error", [&] { throw Error(fmt::vformat(message, args)); });
-  std::terminate();  // not reached
+  throw Error(fmt::vformat(message, args));
 }
 
 }  // namespace cairn

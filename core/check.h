@@ -1,4 +1,5 @@
-// check() is the one way to report misuse; Error is the one type that is thrown.
+// check() is the one way to report misuse. Misuse throws Error; memory that cannot be had throws
+// std::bad_alloc, as everywhere in C++.
 #pragma once
 
 #include <cairn/core/format.h>
@@ -12,7 +13,7 @@
 
 namespace cairn {
 
-/// What is thrown for bad input and for memory that cannot be had.
+/// What is thrown for misuse.
 /// Reads "op 'module.path': what was given -> what was expected -> what to do".
 /// After a throw nothing has changed.
 class CAIRN_API Error : public std::exception {
@@ -21,21 +22,29 @@ class CAIRN_API Error : public std::exception {
   /// the message, its beginning is kept.
   explicit Error(std::string_view message) noexcept;
 
-  /// Made without allocating. 0 bytes: nobody knows how many were asked for.
-  static Error out_of_memory(const char* op, std::size_t bytes = 0) noexcept;
-
   const char* what() const noexcept override;
 
-  /// Puts a module's slot in front of the path. Each Module::operator() that an Error passes does
-  /// so; if there is no memory left for it, the message stays as it was.
+  /// Puts a name in front of the path. Each module call that an Error passes does so; if there is
+  /// no memory left for it, the message stays as it was.
   void enter(std::string_view slot) noexcept;
 
  private:
   struct Text;
-  Error() = default;
 
   std::shared_ptr<const Text> text_;  // shared, so that copying cannot throw
   char plain_[120] = {};              // the message where text_ is empty
+};
+
+/// What is thrown where a block of Cairn's own cannot be had; what the standard library throws
+/// passes through as it is. After a throw nothing has changed.
+class CAIRN_API OutOfMemory : public std::bad_alloc {
+ public:
+  /// Reads "op: cannot allocate N bytes". The text lies in the object itself.
+  OutOfMemory(const char* op, std::size_t bytes) noexcept;
+  const char* what() const noexcept override { return text_; }
+
+ private:
+  char text_[120];
 };
 
 namespace detail {
@@ -56,15 +65,9 @@ namespace detail {
 /// v for a message: a NaN prints with its sign, which means nothing.
 CAIRN_API double without_sign(double v);
 
-/// f(), with the standard library's own failures to allocate turned into Error. Around every public
-/// function that uses its containers.
 template <class F>
-auto no_bad_alloc(const char* op, F f) -> decltype(f()) {
-  try {
-    return f();
-  } catch (const std::bad_alloc&) {
-    throw Error::out_of_memory(op);
-  }
+auto no_bad_alloc(const char*, F f) -> decltype(f()) {
+  return f();
 }
 
 }  // namespace detail

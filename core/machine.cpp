@@ -1,6 +1,6 @@
 // What was built, and with what. The rest of machine.h is in memory.cpp and parallel.cpp.
-#include <cairn/core/blas.h>
 #include <cairn/core/check.h>
+#include <cairn/core/internal/blas.h>
 #include <cairn/core/machine.h>
 
 #include <fmt/format.h>

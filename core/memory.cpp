@@ -128,7 +128,7 @@ void* allocate(const char* op, std::size_t bytes) {
       block = from_system(c.bytes);
     }
   }
-  if (block == nullptr) throw Error::out_of_memory(op, bytes);
+  if (block == nullptr) throw OutOfMemory(op, bytes);
   return block;
 }
 

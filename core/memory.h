@@ -9,8 +9,7 @@ namespace cairn::detail {
 
 inline constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
 
-/// At least `bytes` bytes, aligned to a cache line. `op` is named if they cannot be had.
-/// Throws Error, made without allocating.
+/// At least `bytes` bytes, aligned to a cache line. Throws OutOfMemory naming `op`.
 CAIRN_API void* allocate(const char* op, std::size_t bytes);
 
 /// Takes back a block of allocate(); `bytes` as given there.

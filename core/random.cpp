@@ -1,6 +1,10 @@
 // One sequence of 32-bit draws, from which every number is made in PyTorch's way: a seed means the
 // same here and there. (The standard library's distributions differ even among themselves.)
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/ops.h>
 #include <cairn/core/random.h>
 
 #include <bit>
@@ -88,12 +92,8 @@ void fill(const char* op, Tensor& x, F f) {
   check_dense(op, x);
   check_real(op, x.shape(), x.dtype());
   const auto n = static_cast<std::size_t>(x.numel());
-  if (x.dtype() == DType::float32) {
-    f(std::span(x.view_of().as<float>(), n));
-  } else {
-    f(std::span(x.view_of().as<double>(), n));
-  }
-  ++x.view_of().storage->version;
+  detail::dispatch_floating(x.dtype(),
+                            [&]<class T>(T) { f(std::span(detail::begin_write<T>(x), n)); });
 }
 
 }  // namespace
@@ -197,8 +197,7 @@ void fill_int64(const char* op, Tensor& x, F f) {
   detail::check_raw_write(op, x);
   check(x.dtype() == DType::int64, "{}: the tensor {} is {}, not int64", op, x.shape(), x.dtype());
   check_dense(op, x);
-  f(std::span(x.view_of().as<int64_t>(), static_cast<std::size_t>(x.numel())));
-  ++x.view_of().storage->version;
+  f(std::span(detail::begin_write<int64_t>(x), static_cast<std::size_t>(x.numel())));
 }
 
 }  // namespace

@@ -68,29 +68,4 @@ class CAIRN_API Shape {
 using Strides = Shape;
 using Dims = Shape;
 
-/// The strides of a dense row-major tensor.
-Strides contiguous_strides(const Shape& shape);
-
-/// Are these the strides of a dense row-major tensor? Dimensions of size 1 do not matter.
-bool is_contiguous(const Shape& shape, const Strides& strides);
-
-/// The shape two operands broadcast to, by NumPy's rule: aligned at the right, 1 stretches.
-/// Throws Error naming `op` and both shapes.
-Shape broadcast(const char* op, const Shape& a, const Shape& b);
-
-/// The strides that read a tensor of `shape` as if it had `target`: 0 where it is stretched.
-Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target);
-
-/// Does a tensor of `shape` broadcast to `target` itself?
-bool broadcasts_to(const Shape& shape, const Shape& target);
-
-/// A dimension of `shape`, counted from the front. Throws Error naming `op` if it has no such.
-int64_t wrap_dim(const char* op, int64_t d, const Shape& shape);
-
-/// The same, but 0 and -1 will do for a scalar, too: what reductions and their kind allow.
-int64_t wrap_dim_or_scalar(const char* op, int64_t d, const Shape& shape);
-
-/// One flag a dimension of `shape`, set for each of `dims`; throws Error if one stands twice.
-std::array<bool, Shape::max_rank> dim_mask(const char* op, const Dims& dims, const Shape& shape);
-
 }  // namespace cairn

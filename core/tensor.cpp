@@ -1,6 +1,9 @@
 // What a tensor is: its state, reading it, its gradient. Ops, views and writing are in ops/.
 #include <cairn/core/autograd.h>
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/shapes.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/core/tensor.h>
 
 #include <algorithm>
@@ -32,58 +35,6 @@ void TensorImpl::destroy(TensorImpl* impl) noexcept {
 
 bool TensorImpl::requires_grad() const { return node || (slot && slot->requires_grad); }
 
-Tensor new_tensor(const char* op, const Shape& shape, DType dtype) {
-  const int64_t numel = shape.numel(op);
-  int64_t bytes = 0;
-  check(!__builtin_mul_overflow(numel, element_size(dtype), &bytes),
-        "{}: {} {} takes more than 2^63 bytes", op, shape, dtype);
-  View view{.storage = Storage::allocate(op, static_cast<std::size_t>(bytes)),
-            .data = nullptr,
-            .shape = shape,
-            .strides = contiguous_strides(shape),
-            .numel = numel,
-            .dtype = dtype,
-            .contiguous = true};
-  view.data = view.storage->data();
-  return Tensor(TensorImpl::create(std::move(view)));
-}
-
-Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
-  View view = x.view_of();
-  view.shape = shape;
-  view.strides = strides;
-  view.numel = shape.numel();
-  view.contiguous = cairn::is_contiguous(shape, strides);
-  if (view.numel > 0) view.data += offset * element_size(view.dtype);
-  const TensorImpl& base = x.impl();
-  auto impl = TensorImpl::create(std::move(view));
-  impl->epoch = base.epoch;
-  impl->is_view = true;
-  impl->base_tracked = base.requires_grad() || base.base_tracked;
-  return Tensor(std::move(impl));
-}
-
-bool overlaps_itself(const View& view) {
-  for (int64_t d = 0; d < view.shape.size(); ++d) {
-    if (view.strides[d] == 0 && view.shape[d] > 1) return true;
-  }
-  return false;
-}
-
-bool is_sole_owner(const Tensor& x) {
-  return x.handle().is_sole() && x.view_of().storage.is_sole() && !overlaps_itself(x.view_of());
-}
-
-Tensor owned(Tensor x) { return is_sole_owner(x) && x.is_contiguous() ? std::move(x) : x.clone(); }
-
-void fail_undefined(const char* op, std::span<const bool> defined) {
-  constexpr const char* ordinals[] = {"first", "second", "third", "fourth", "fifth"};
-  const char* const which =
-      ordinals[std::find(defined.begin(), defined.end(), false) - defined.begin()];
-  fail("{}: the {} tensor is undefined (default-constructed or moved from); assign one first",
-       fmt::make_format_args(op, which));
-}
-
 // The tensor's slot, or a new one, which it does not have yet.
 static Ref<GradSlot> slot_or_new(const TensorImpl& impl) {
   return impl.slot ? impl.slot : no_bad_alloc("gradient", [] { return Ref(new GradSlot); });
@@ -110,7 +61,7 @@ void Tensor::fail_undefined(const char* op) {
 // ---- reading ----
 
 int64_t Tensor::size(int64_t d) const {
-  return impl("size").view.shape[wrap_dim("size", d, shape())];
+  return impl("size").view.shape[detail::wrap_dim("size", d, shape())];
 }
 
 Scalar Tensor::read(int64_t offset) const {
@@ -153,7 +104,7 @@ const void* Tensor::typed_data(const char* op, DType wanted) const {
 void Tensor::count_raw_write(DType wanted) {
   typed_data("mutable_data", wanted);
   detail::check_raw_write("mutable_data", *this);
-  ++view_of().storage->version;
+  detail::begin_write(*this);
 }
 
 // ---- gradients ----

@@ -1,9 +1,13 @@
 // A forward's every check and its output come first; then mean, var and count move together, in a
 // tail that cannot fail.
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/core/ops/batch_norm.h>
-#include <cairn/core/ops/internal.h>
 #include <cairn/nn/batch_norm.h>
-#include <cairn/nn/statistics.h>
+#include <cairn/nn/internal/statistics.h>
 
 #include <fmt/format.h>
 

@@ -1,5 +1,9 @@
 // The order and rounding of PyTorch's own draws, so that a seed gives the same weights.
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/init.h>
 

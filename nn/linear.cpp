@@ -1,5 +1,9 @@
 // The affine layer: its weight is drawn first, then its bias.
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/nn/init.h>
 #include <cairn/nn/linear.h>
 

@@ -1,7 +1,10 @@
 // The registry behind every module. What changes several slots collects them first, so that the
 // changes themselves cannot fail.
 #include <cairn/core/autograd.h>
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/nn/module.h>
 
 #include <fmt/format.h>

@@ -99,8 +99,6 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     } catch (Error& error) {
       if (!name.empty()) error.enter(name);
       throw;
-    } catch (const std::bad_alloc&) {
-      throw Error::out_of_memory("forward");
     }
   }
   /// Throws Error if this module was moved from.

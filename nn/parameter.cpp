@@ -1,5 +1,9 @@
 // A buffer's values are written in one place, assign(), after they were accepted.
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/nn/parameter.h>
 
 namespace cairn {

@@ -1,6 +1,10 @@
 // What moves a record cannot fail: whatever may throw, making room included, comes before.
-#include <cairn/core/ops/internal.h>
-#include <cairn/nn/statistics.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
+#include <cairn/nn/internal/statistics.h>
 
 #include <algorithm>
 
@@ -73,8 +77,8 @@ void Statistics::record(std::size_t index, const detail::Moments& moments) noexc
 void Statistics::move(Record& r, const detail::Moments& moments) noexcept {
   const bool mean_moves = !mean.frozen(), var_moves = !var.frozen();
   if (!mean_moves && !var_moves) return;
-  const detail::View& n = r.count->stored().view_of();
-  const int64_t after = estimating ? ++r.estimated : *n.as<int64_t>() + 1;
+  const Tensor& n = r.count->stored();
+  const int64_t after = estimating ? ++r.estimated : n.item<int64_t>() + 1;
   const double equal = 1.0 / static_cast<double>(after);
   const double share = estimating ? equal : momentum.value_or(equal);
   r.initial *= 1 - share;
@@ -83,8 +87,7 @@ void Statistics::move(Record& r, const detail::Moments& moments) noexcept {
     detail::blend(r.var->stored(), share, moments.var, detail::unbias(moments.count));
   }
   if (!count.frozen()) {
-    *n.as<int64_t>() = after;
-    ++n.storage->version;
+    *detail::begin_write<int64_t>(n) = after;
   }
   moved = true;
   if (!bound) bind(true);  // tracking was turned off while this waited in a pool

@@ -1,9 +1,12 @@
 // Each call looks at all layers first and makes what it needs; what changes them then cannot fail.
 #include <cairn/core/autograd.h>
-#include <cairn/core/ops/internal.h>
-#include <cairn/nn/statistics.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
+#include <cairn/nn/internal/statistics.h>
+#include <cairn/nn/internal/stats_pass.h>
 #include <cairn/nn/stats.h>
-#include <cairn/nn/stats_pass.h>
 
 #include <fmt/format.h>
 

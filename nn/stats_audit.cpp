@@ -1,8 +1,12 @@
 // Everything is judged from one layer's figures at a time; a distance is counted in standard
 // deviations √(var + eps) of the record, which is what eval() divides by.
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
+#include <cairn/nn/internal/stats_pass.h>
 #include <cairn/nn/stats_audit.h>
-#include <cairn/nn/stats_pass.h>
 
 #include <fmt/format.h>
 

@@ -1,5 +1,9 @@
 // What is common to the optimizers: an Error leaves every gradient as it was.
-#include <cairn/core/ops/internal.h>
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
 #include <cairn/optim/optimizer.h>
 
 namespace cairn::optim {

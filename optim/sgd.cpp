@@ -1,5 +1,8 @@
 // Each step is prepared whole, checks and memory included, and then applied without failing.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/map.h>
+#include <cairn/core/ops.h>
 #include <cairn/optim/sgd.h>
 
 #include <fmt/format.h>
@@ -103,31 +106,32 @@ struct Move {
 
   template <class T>
   void apply() const noexcept {
+    using detail::begin_write;
+    using detail::Elements;
     using detail::map_into;
-    const detail::View &p = param.view_of(), &g = grad.view_of();
+    using V = Elements<const T>;
+    const detail::View &p = begin_write(param), &g = grad.view_of();
     const T sign = options.maximize ? T{-1} : T{1};
     const auto lr = static_cast<T>(options.lr), decay = static_cast<T>(options.weight_decay);
     if (!buffer.defined()) {
-      map_into<T, T, T>([=](T v, T dv) { return v - lr * (sign * dv + decay * v); }, p, p, g);
+      map_into([=](T v, T dv) { return v - lr * (sign * dv + decay * v); }, Elements<T>{p}, V{p},
+               V{g});
     } else {
-      const detail::View& b = buffer.view_of();
+      const detail::View& b = begin_write(buffer);
       const auto mu = static_cast<T>(options.momentum), tau = static_cast<T>(options.dampening);
       if (first) {
-        map_into<T, T, T>([=](T v, T dv) { return sign * dv + decay * v; }, b, p, g);
+        map_into([=](T v, T dv) { return sign * dv + decay * v; }, Elements<T>{b}, V{p}, V{g});
       } else {
-        map_into<T, T, T, T>(
-            [=](T m, T v, T dv) { return mu * m + (1 - tau) * (sign * dv + decay * v); }, b, b, p,
-            g);
+        map_into([=](T m, T v, T dv) { return mu * m + (1 - tau) * (sign * dv + decay * v); },
+                 Elements<T>{b}, V{b}, V{p}, V{g});
       }
       if (options.nesterov) {
-        map_into<T, T, T, T>(
-            [=](T v, T dv, T m) { return v - lr * (sign * dv + decay * v + mu * m); }, p, p, g, b);
+        map_into([=](T v, T dv, T m) { return v - lr * (sign * dv + decay * v + mu * m); },
+                 Elements<T>{p}, V{p}, V{g}, V{b});
       } else {
-        map_into<T, T, T>([=](T v, T m) { return v - lr * m; }, p, p, b);
+        map_into([=](T v, T m) { return v - lr * m; }, Elements<T>{p}, V{p}, V{b});
       }
-      ++b.storage->version;
     }
-    ++p.storage->version;
   }
 };
 

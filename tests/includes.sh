@@ -22,8 +22,8 @@ forbid "nn does not know optim" '#include <cairn/optim/' $(sources nn)
 forbid "optim does not know nn" '#include <cairn/nn/' $(sources optim)
 forbid "only cairn.h includes everything" '#include <cairn/cairn\.h>' $(sources core nn optim)
 forbid "headers are named from the root: <cairn/...>" '#include "' $(sources core nn optim)
-forbid "only core/blas.cpp knows BLAS" '#include <cblas' $(sources core nn optim | except core/blas.cpp)
-forbid "only core/parallel.cpp makes threads" '#include <(thread|pthread\.h)>|std::(thread|jthread|async)\b' \
-  $(sources core nn optim | except core/parallel.cpp)
+forbid "only core/internal/blas.cpp knows BLAS" '#include <cblas' $(sources core nn optim | except core/internal/blas.cpp)
+forbid "only core/internal/parallel.cpp makes threads" '#include <(thread|pthread\.h)>|std::(thread|jthread|async)\b' \
+  $(sources core nn optim | except core/internal/parallel.cpp)
 
 exit $failed

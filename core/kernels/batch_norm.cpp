@@ -1,8 +1,8 @@
 // Two orders serve every layout. Where positions lie dense (N, C, L contiguous), a channel's lines
 // are walked one by one. Where channels lie dense ((N, C), or channels last), positions are, with a
 // running value for each channel. Either way memory is read in order.
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/kernels/batch_norm.h>
-#include <cairn/core/parallel.h>
 
 #include <algorithm>
 #include <array>

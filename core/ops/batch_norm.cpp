@@ -8,8 +8,13 @@
 //      = γ s [ g - Σg/n - (x-m) s² q/n ],   q = Σ g (x-m)
 //   dγ = q s,   dβ = Σg
 // By the record (rm, rv) nothing depends on x but y itself: dx = γ s g, dγ = Σ g (x-rm) s, dβ = Σg.
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
 #include <cairn/core/kernels/batch_norm.h>
-#include <cairn/core/loops.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
+#include <cairn/core/ops.h>
 #include <cairn/core/ops/batch_norm.h>
 
 #include <cmath>
@@ -323,7 +328,7 @@ void merge(Moments& sum, const Moments& more) noexcept {
 }
 
 void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept {
-  const View& view = running.view_of();
+  const View& view = begin_write(running);
   dispatch_floating(view.dtype, [&]<class T>(T) {
     for (int64_t c = 0; c < view.numel; ++c) {
       T& value = view.as<T>()[c * view.strides[0]];
@@ -331,7 +336,6 @@ void blend(const Tensor& running, double share, const Tensor& measured, double f
       value = static_cast<T>(kept + share * factor * doubles(measured)[c]);
     }
   });
-  ++view.storage->version;
 }
 
 }  // namespace detail

@@ -1,5 +1,8 @@
 // Tensors from nothing, from numbers and from the user's memory.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/ops.h>
 
 #include <cmath>
 #include <cstring>
@@ -180,7 +183,7 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
   View view{.storage = Storage::borrow(data),
             .data = static_cast<std::byte*>(data),
             .shape = shape,
-            .strides = contiguous_strides(shape),
+            .strides = detail::contiguous_strides(shape),
             .numel = numel,
             .dtype = dtype,
             .contiguous = true};
@@ -188,26 +191,6 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
   Tensor x(TensorImpl::create(std::move(view)));
   storage->set_release(std::move(deleter));  // last: what throws before must not free
   return x;
-}
-
-void detail::check_number(const char* op, Scalar value, const Tensor& x) {
-  check_defined(op, x);
-  if (is_floating(x.dtype()) || value.is_whole()) return;
-  check(false, "{}: {} beside an int64 tensor {}; convert the tensor with .to(DType::float32)", op,
-        without_sign(value.to<double>()), x.shape());
-}
-
-Tensor detail::like(const char* op, Scalar value, const Tensor& x) {
-  check_number(op, value, x);
-  Tensor y = new_tensor(op, {}, x.dtype());
-  dispatch(x.dtype(), [&]<class T>(T) { *y.view_of().as<T>() = value.to<T>(); });
-  return y;
-}
-
-void detail::check_floating(const char* op, const Tensor& x) {
-  check_defined(op, x);
-  check(is_floating(x.dtype()), "{}: not defined for int64 {}; use .to(DType::float32) first", op,
-        x.shape());
 }
 
 }  // namespace cairn

@@ -1,5 +1,8 @@
 // Functions of one element and of two: the value on one line, the gradient on the next.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/loops/map.h>
+#include <cairn/core/ops.h>
 
 #include <cmath>
 #include <numbers>
@@ -10,11 +13,13 @@ namespace cairn {
 using std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin, std::sqrt,
     std::tanh;
 
+using detail::elements;
 using detail::floating;
 using detail::formula;
 using detail::like;
 using detail::map;
 using detail::map_floating;
+using detail::map_into;
 using detail::minus;
 using detail::plus;
 using detail::times;
@@ -372,8 +377,8 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
   const DType dtype = detail::common_dtype("where", a, b);
   Tensor y = detail::new_tensor("where", detail::common_shape("where", mask, a, b), dtype);
   detail::dispatch(dtype, [&]<class T>(T) {
-    detail::map_into<T, int64_t, T, T>([](int64_t m, T u, T v) { return m != 0 ? u : v; },
-                                       y.view_of(), mask.view_of(), a.view_of(), b.view_of());
+    map_into([](int64_t m, T u, T v) { return m != 0 ? u : v; }, elements<T>(y),
+             elements<const int64_t>(mask), elements<const T>(a), elements<const T>(b));
   });
   return record("where", y,
                 wrt(a, [m = save(mask)](const Tensor& dy) { return where(m(), dy, 0); }),

@@ -1,64 +1,20 @@
-// Writing. Every write comes through check_writable() and moves the storage's version.
+// Ops in place.
 //
 // In a graph an in-place op is its out-of-place twin, whose value is then written over the tensor
 // and whose node becomes the tensor's: the gradients are written once. Tensors saved before keep
 // the node they had.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/map.h>
+#include <cairn/core/ops.h>
 
 namespace cairn {
 
+using detail::elements;
+using detail::Elements;
 using detail::map_into;
 using detail::View;
-
-namespace detail {
-
-void check_writable(const char* op, const Tensor& x, bool tracked) {
-  const TensorImpl& impl = x.impl(op);
-  check(!impl.view.storage->guarded,
-        "{}: {} is a module's buffer, which is written by its layer, by copy_() on the buffer and "
-        "by loading",
-        op, impl.view.shape);
-  check(!overlaps_itself(impl.view),
-        "{}: {} is expanded: one value stands for several elements; write to a clone()", op,
-        impl.view.shape);
-  if (!is_grad_enabled()) return;
-  check(impl.node || !impl.requires_grad(),
-        "{}: a leaf {} that requires a gradient is written in place; use NoGrad", op,
-        impl.view.shape);
-  check(!impl.is_stale(),
-        "{}: {} is a view of a tensor that an in-place op has changed since; take the view again",
-        op, impl.view.shape);
-  check(!impl.is_view || !(tracked || impl.base_tracked || impl.requires_grad()),
-        "{}: {} is a view of a tensor in a graph; apply the op to the whole tensor, to a clone(), "
-        "or use NoGrad",
-        op, impl.view.shape);
-}
-
-void check_raw_write(const char* op, const Tensor& x) {
-  check_writable(op, x);
-  check(!is_grad_enabled() || !x.requires_grad(),
-        "{}: {} is in a graph, which cannot see what is written; use NoGrad", op, x.shape());
-}
-
-void write_values(const Tensor& x, const View& y) noexcept {
-  const View& view = x.view_of();
-  dispatch(view.dtype, [&]<class To>(To) {
-    dispatch(y.dtype, [&]<class From>(From) {
-      map_into<To, From>([](From v) { return convert<To>(v); }, view, y);
-    });
-  });
-  ++view.storage->version;
-}
-
-void accumulate(const Tensor& x, const Tensor& y) noexcept {
-  const View& view = x.view_of();
-  dispatch_floating(view.dtype, [&]<class T>(T) {
-    map_into<T, T, T>([](T a, T b) { return a + b; }, view, view, y.view_of());
-  });
-  ++view.storage->version;
-}
-
-}  // namespace detail
 
 namespace {
 
@@ -94,7 +50,7 @@ Tensor snapshot(const Tensor& x) {
 
 void check_fits(const char* op, const Tensor& x, const Tensor& y) {
   detail::check_defined(op, x, y);
-  check(broadcasts_to(y.shape(), x.shape()),
+  check(detail::broadcasts_to(y.shape(), x.shape()),
         "{}: {} does not broadcast to {}, the shape that is written; dimensions, aligned at the "
         "right, must be equal or 1",
         op, y.shape(), x.shape());
@@ -116,14 +72,13 @@ Tensor& in_place(const char* op, Tensor& x, const Tensor& y, F f,
     become(x, twin(y.requires_grad() ? snapshot(x) : x, y));
     return x;
   }
-  const View& view = x.view_of();
-  const bool shared = y.view_of().storage.get() == view.storage.get();
-  const Tensor operand = shared && !same_view(view, y.view_of()) ? y.clone() : y;
+  const bool shared = y.view_of().storage.get() == x.view_of().storage.get();
+  const Tensor operand = shared && !same_view(x.view_of(), y.view_of()) ? y.clone() : y;
+  const View& view = detail::begin_write(x);
   detail::dispatch(dtype, [&]<class T>(T) {
-    map_into<T, T, T>([f](T a, T b) { return static_cast<T>(f(a, b)); }, view, view,
-                      operand.view_of());
+    map_into([f](T a, T b) { return static_cast<T>(f(a, b)); }, Elements<T>{view},
+             Elements<const T>{view}, elements<const T>(operand));
   });
-  ++view.storage->version;
   return x;
 }
 

@@ -1,18 +1,13 @@
 // Joining tensors, and picking values by int64 indices. What picks has a gradient that scatters,
 // and what scatters one that picks.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
+#include <cairn/core/ops.h>
 
 namespace cairn {
-
-void detail::check_indices(const char* op, const char* what, const Tensor& index, int64_t n) {
-  check(index.dtype() == DType::int64, "{}: the {} tensor {} is {}; use .to(DType::int64)", op,
-        what, index.shape(), index.dtype());
-  if (index.numel() == 0) return;
-  const Tensor flat = index.detach().flatten();
-  const auto low = flat.amin({0}).item<int64_t>(), high = flat.amax({0}).item<int64_t>();
-  check(low >= 0 && high < n, "{}: {} {} is out of range; there are {}, counted from 0", op, what,
-        low < 0 ? low : high, n);
-}
 
 namespace {
 
@@ -52,7 +47,7 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
 
 Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
   detail::check_defined("gather", x, index);
-  d = wrap_dim_or_scalar("gather", d, x.shape());
+  d = detail::wrap_dim_or_scalar("gather", d, x.shape());
   if (x.dim() == 0 || index.dim() == 0) {  // a scalar stands for [1]
     const auto line = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
     return gather(line(x), d, line(index)).reshape(index.shape());
@@ -78,7 +73,7 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
 
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
   detail::check_defined("index_select", x, index);
-  d = wrap_dim_or_scalar("index_select", d, x.shape());
+  d = detail::wrap_dim_or_scalar("index_select", d, x.shape());
   check(index.dim() <= 1, "index_select: index {} for {}; it must have rank 1", index.shape(),
         x.shape());
   detail::check_indices("index_select", "index", index, x.dim() == 0 ? 1 : x.size(d));
@@ -110,7 +105,7 @@ std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
   const auto some = std::find_if_not(result.begin(), result.end(), none);
   if (some == result.end()) return result;
   Shape shape = some->shape();
-  shape[wrap_dim("cat", d, shape)] = 0;
+  shape[detail::wrap_dim("cat", d, shape)] = 0;
   for (Tensor& part : result) {
     if (none(part)) part = part.reshape(shape);
   }
@@ -123,7 +118,7 @@ Tensor cat(std::span<const Tensor> given, int64_t d) {
   check_parts("cat", given);
   const std::vector<Tensor> parts = detail::no_bad_alloc("cat", [&] { return fitted(given, d); });
   const Tensor& first = parts.front();
-  d = wrap_dim("cat", d, first.shape());
+  d = detail::wrap_dim("cat", d, first.shape());
   Shape shape = first.shape();
   shape[d] = 0;
   for (const Tensor& part : parts) {

@@ -1,5 +1,7 @@
 // What training minimises.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/loops/map.h>
+#include <cairn/core/ops.h>
 
 namespace cairn {
 

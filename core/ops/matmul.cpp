@@ -1,6 +1,11 @@
 // Matrix products, and their gradients, which are matrix products.
-#include <cairn/core/blas.h>
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/blas.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
+#include <cairn/core/ops.h>
 
 namespace cairn {
 
@@ -30,10 +35,10 @@ Tensor product(const Tensor& a, const Tensor& b) {
   const auto batch = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
   const int64_t n = a.size(-2), m = b.size(-1);
   const DType dtype = detail::common_dtype("matmul", a, b);
-  Shape shape = broadcast("matmul", batch(a), batch(b));
+  Shape shape = detail::broadcast("matmul", batch(a), batch(b));
   const auto batch_strides = [&](const Tensor& x) {
     const Strides& s = x.strides();
-    return broadcast_strides(batch(x), Strides(s.begin(), s.end() - 2), shape);
+    return detail::broadcast_strides(batch(x), Strides(s.begin(), s.end() - 2), shape);
   };
   const Tensor left = readable(a), right = readable(b);
   detail::Plan<2> batches;

@@ -1,6 +1,9 @@
 // Many values to one. Sums of floating numbers are carried in double, so that a mean over 2^24
 // values is right to float precision.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/loops/fold.h>
+#include <cairn/core/ops.h>
 
 #include <cmath>
 
@@ -11,7 +14,7 @@ using detail::new_tensor;
 
 namespace {
 
-using DimMask = std::array<bool, Shape::max_rank>;
+using detail::DimMask;
 
 struct SumOf {
   double sum = 0;
@@ -33,7 +36,7 @@ struct Reduced {
   int64_t count = 1;
 
   Reduced(const char* op, const Tensor& x, const Dims& dims, bool keepdim)
-      : folded(dim_mask(op, dims, x.impl(op).view.shape)) {
+      : folded(detail::dim_mask(op, dims, x.impl(op).view.shape)) {
     for (int64_t d = 0; d < x.dim(); ++d) {
       bool& fold = folded[static_cast<std::size_t>(d)];
       fold |= dims.empty();  // none named: all
@@ -231,7 +234,7 @@ Tensor by_exponentials(const char* op, const Tensor& x, int64_t d, OfSum of_sum,
 
 Tensor softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating("softmax", input);
-  d = wrap_dim_or_scalar("softmax", d, x.shape());
+  d = detail::wrap_dim_or_scalar("softmax", d, x.shape());
   const Tensor y = by_exponentials(
       "softmax", x, d, [](double sum) { return 1 / sum; },
       [](auto, auto e, auto scale) { return e * scale; });
@@ -243,24 +246,13 @@ Tensor softmax(const Tensor& input, int64_t d) {
 
 Tensor log_softmax(const Tensor& input, int64_t d) {
   const Tensor x = detail::floating("log_softmax", input);
-  d = wrap_dim_or_scalar("log_softmax", d, x.shape());
+  d = detail::wrap_dim_or_scalar("log_softmax", d, x.shape());
   const Tensor y = by_exponentials(
       "log_softmax", x, d, [](double sum) { return std::log(sum); },
       [](auto v, auto, auto shift) { return v - shift; });
   return record("log_softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // g - softmax Σ g
                   return dy - exp(y()) * sum(dy, {d}, true);
                 }));
-}
-
-Tensor detail::sum_to(const char* op, const Tensor& x, const Shape& shape) {
-  check(broadcasts_to(shape, x.shape()),
-        "{}: its gradient is {}, which cannot be summed to the input's {}", op, x.shape(), shape);
-  Dims dims;
-  const int64_t added = x.dim() - shape.size();
-  for (int64_t d = 0; d < x.dim(); ++d) {
-    if (d < added || (shape[d - added] == 1 && x.shape()[d] != 1)) dims.push_back(d);
-  }
-  return sum(x, dims, true).reshape(shape);
 }
 
 }  // namespace cairn

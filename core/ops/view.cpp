@@ -1,19 +1,13 @@
 // Views: new shapes and strides over the same values. The gradient of a view is the opposite view.
-#include <cairn/core/loops.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/plan.h>
+#include <cairn/core/ops.h>
 
 namespace cairn {
 
 using detail::make_view;
-
-int64_t detail::new_dim(const char* op, int64_t d, const Shape& shape) {
-  const int64_t rank = shape.size(), place = d < 0 ? d + rank + 1 : d;
-  check(place >= 0 && place <= rank,
-        "{}: {} has no place {} for a new dimension; give one from {} to {}", op, shape, d,
-        -rank - 1, rank);
-  check(rank < Shape::max_rank, "{}: {} has {} dimensions already, which is the most there can be",
-        op, shape, rank);
-  return place;
-}
 
 namespace {
 
@@ -41,7 +35,7 @@ Shape resolve(const char* op, const Tensor& x, const Shape& wanted) {
 // Strides that give x's values, in order, the other shape; false if no strides can.
 bool restride(const detail::View& x, const Shape& shape, Strides& strides) {
   if (x.contiguous) {
-    strides = contiguous_strides(shape);
+    strides = detail::contiguous_strides(shape);
     return true;
   }
   detail::Plan<1> runs;  // of values that lie evenly
@@ -101,8 +95,8 @@ Tensor Tensor::view(const Shape& wanted) const {
 
 Tensor Tensor::flatten(int64_t from, int64_t to) const {
   detail::check_defined("flatten", *this);
-  from = wrap_dim_or_scalar("flatten", from, this->shape());
-  to = wrap_dim_or_scalar("flatten", to, this->shape());
+  from = detail::wrap_dim_or_scalar("flatten", from, this->shape());
+  to = detail::wrap_dim_or_scalar("flatten", to, this->shape());
   if (dim() == 0) return reshape({1});
   check(from <= to, "flatten: dimension {} of {} comes after dimension {}", from, shape(), to);
   Shape joined = shape();
@@ -117,12 +111,12 @@ Tensor Tensor::permute(const Dims& order) const {
   detail::check_defined("permute", *this);
   check(order.size() == dim(), "permute: {} does not name each dimension of {} once", order,
         shape());
-  dim_mask("permute", order, this->shape());
+  detail::dim_mask("permute", order, this->shape());
   Shape shape = order;
   Strides strides = order;
   Dims back = order;
   for (int64_t d = 0; d < dim(); ++d) {
-    const int64_t from = wrap_dim("permute", order[d], this->shape());
+    const int64_t from = detail::wrap_dim("permute", order[d], this->shape());
     shape[d] = this->shape()[from];
     strides[d] = this->strides()[from];
     back[from] = d;
@@ -133,8 +127,8 @@ Tensor Tensor::permute(const Dims& order) const {
 
 Tensor Tensor::transpose(int64_t a, int64_t b) const {
   detail::check_defined("transpose", *this);
-  a = wrap_dim_or_scalar("transpose", a, this->shape());
-  b = wrap_dim_or_scalar("transpose", b, this->shape());
+  a = detail::wrap_dim_or_scalar("transpose", a, this->shape());
+  b = detail::wrap_dim_or_scalar("transpose", b, this->shape());
   if (dim() == 0) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
@@ -162,7 +156,7 @@ Tensor Tensor::unsqueeze(int64_t d) const {
 
 Tensor Tensor::squeeze(int64_t d) const {
   detail::check_defined("squeeze", *this);
-  d = wrap_dim_or_scalar("squeeze", d, this->shape());
+  d = detail::wrap_dim_or_scalar("squeeze", d, this->shape());
   if (dim() == 0 || shape()[d] != 1) return *this;
   Shape shape = this->shape();
   Strides strides = this->strides();
@@ -179,17 +173,17 @@ Tensor Tensor::expand(const Shape& wanted) const {
     if (shape[d] == -1 && d >= added) shape[d] = this->shape()[d - added];
   }
   shape.numel("expand");  // throws for what is negative or too much
-  check(broadcasts_to(this->shape(), shape),
+  check(detail::broadcasts_to(this->shape(), shape),
         "expand: {} does not stretch to {}; only dimensions of size 1 do, and new ones in front",
         this->shape(), wanted);
   return record("expand",
-                make_view(*this, shape, broadcast_strides(this->shape(), strides(), shape)),
+                make_view(*this, shape, detail::broadcast_strides(this->shape(), strides(), shape)),
                 wrt(*this, [](const Tensor& dy) { return dy; }));  // the engine sums it back
 }
 
 Tensor Tensor::slice(int64_t d, int64_t begin, int64_t end, int64_t step) const {
   detail::check_defined("slice", *this);
-  d = wrap_dim("slice", d, this->shape());
+  d = detail::wrap_dim("slice", d, this->shape());
   check(step >= 1, "slice: {} in steps of {}; a step is at least 1", this->shape(), step);
   const int64_t n = size(d);
   const auto clamped = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
@@ -208,7 +202,7 @@ Tensor Tensor::slice(int64_t d, int64_t begin, int64_t end, int64_t step) const 
 
 Tensor Tensor::select(int64_t d, int64_t i) const {
   detail::check_defined("select", *this);
-  d = wrap_dim("select", d, this->shape());
+  d = detail::wrap_dim("select", d, this->shape());
   const int64_t n = size(d), at = i < 0 ? i + n : i;
   check(at >= 0 && at < n, "select: index {} is out of range for dimension {} of {}", i, d,
         shape());
@@ -241,11 +235,6 @@ Tensor Tensor::to(DType wanted) const {
   detail::write_values(y, view_of());
   if (!is_floating(wanted)) return y;  // no gradient passes through an integer
   return record("to", y, wrt(*this, [from = dtype()](const Tensor& dy) { return dy.to(from); }));
-}
-
-Tensor detail::floating(const char* op, const Tensor& x) {
-  check_defined(op, x);
-  return is_floating(x.dtype()) ? x : x.to(DType::float32);
 }
 
 }  // namespace cairn

@@ -3,7 +3,7 @@
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/machine.h>
-#include <cairn/core/parallel.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/random.h>
 
 #include <algorithm>

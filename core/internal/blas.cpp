@@ -1,6 +1,6 @@
 // Every matrix product comes through gemm(), which chooses: a plain loop, or bands through CBLAS.
-#include <cairn/core/blas.h>
-#include <cairn/core/parallel.h>
+#include <cairn/core/internal/blas.h>
+#include <cairn/core/internal/parallel.h>
 
 #include <cblas.h>
 

@@ -2,8 +2,8 @@
 // operation uses it at a time; whoever finds it taken (another thread, or a chunk that itself
 // calls parallel_for) does its chunks alone, with the same result.
 #include <cairn/core/check.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/machine.h>
-#include <cairn/core/parallel.h>
 
 #include <algorithm>
 #include <atomic>

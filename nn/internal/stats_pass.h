@@ -1,7 +1,7 @@
 // A pass of batches through a model that measures its statistics. Internal.
 #pragma once
 
-#include <cairn/nn/statistics.h>
+#include <cairn/nn/internal/statistics.h>
 #include <cairn/nn/stats.h>
 
 namespace cairn::nn {

@@ -1,0 +1,60 @@
+// What may be written, and the writes that cannot fail.
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/loops/map.h>
+
+namespace cairn::detail {
+
+bool overlaps_itself(const View& view) {
+  for (int64_t d = 0; d < view.shape.size(); ++d) {
+    if (view.strides[d] == 0 && view.shape[d] > 1) return true;
+  }
+  return false;
+}
+
+void check_writable(const char* op, const Tensor& x, bool tracked) {
+  const TensorImpl& impl = x.impl(op);
+  check(!impl.view.storage->guarded,
+        "{}: {} is a module's buffer, which is written by its layer, by copy_() on the buffer and "
+        "by loading",
+        op, impl.view.shape);
+  check(!overlaps_itself(impl.view),
+        "{}: {} is expanded: one value stands for several elements; write to a clone()", op,
+        impl.view.shape);
+  if (!is_grad_enabled()) return;
+  check(impl.node || !impl.requires_grad(),
+        "{}: a leaf {} that requires a gradient is written in place; use NoGrad", op,
+        impl.view.shape);
+  check(!impl.is_stale(),
+        "{}: {} is a view of a tensor that an in-place op has changed since; take the view again",
+        op, impl.view.shape);
+  check(!impl.is_view || !(tracked || impl.base_tracked || impl.requires_grad()),
+        "{}: {} is a view of a tensor in a graph; apply the op to the whole tensor, to a clone(), "
+        "or use NoGrad",
+        op, impl.view.shape);
+}
+
+void check_raw_write(const char* op, const Tensor& x) {
+  check_writable(op, x);
+  check(!is_grad_enabled() || !x.requires_grad(),
+        "{}: {} is in a graph, which cannot see what is written; use NoGrad", op, x.shape());
+}
+
+void write_values(const Tensor& x, const View& y) noexcept {
+  const View& view = begin_write(x);
+  dispatch(view.dtype, [&]<class To>(To) {
+    dispatch(y.dtype, [&]<class From>(From) {
+      map_into([](From v) { return convert<To>(v); }, Elements<To>{view}, Elements<const From>{y});
+    });
+  });
+}
+
+void accumulate(const Tensor& x, const Tensor& y) noexcept {
+  const View& view = begin_write(x);
+  dispatch_floating(view.dtype, [&]<class T>(T) {
+    map_into([](T a, T b) { return a + b; }, Elements<T>{view}, Elements<const T>{view},
+             elements<const T>(y));
+  });
+}
+
+}  // namespace cairn::detail

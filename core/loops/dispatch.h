@@ -1,0 +1,28 @@
+// From a dtype at run time to a C++ type at compile time.
+#pragma once
+
+#include <cairn/core/dtype.h>
+
+namespace cairn::detail {
+
+/// f(T{}) with T the C++ type of `dtype`.
+template <class F>
+decltype(auto) dispatch(DType dtype, F f) {
+  switch (dtype) {
+    case DType::float32:
+      return f(float{});
+    case DType::float64:
+      return f(double{});
+    case DType::int64:
+      break;
+  }
+  return f(int64_t{});
+}
+
+/// The same for an op that is defined for floating tensors only.
+template <class F>
+decltype(auto) dispatch_floating(DType dtype, F f) {
+  return dtype == DType::float64 ? f(double{}) : f(float{});
+}
+
+}  // namespace cairn::detail

@@ -1,0 +1,145 @@
+// Many elements to one: sums, extremes, and rows of one dimension.
+#pragma once
+
+#include <cairn/core/internal/parallel.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace cairn::detail {
+
+/// The dimensions of x that are kept, and those that are folded away.
+struct FoldPlan {
+  Plan<1> kept, folded;
+
+  FoldPlan(const View& x, const DimMask& fold) {
+    for (int64_t d = 0; d < x.shape.size(); ++d) {
+      (fold[static_cast<std::size_t>(d)] ? folded : kept).add(x.shape[d], {x.strides[d]});
+    }
+  }
+};
+
+/// Folds the values begin..end of one output. An accumulator has add(value, index) and
+/// merge(other); dense runs are spread over several, so that additions need not wait in a row.
+template <class T, class Acc>
+Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, const Acc& zero) {
+  constexpr int64_t lanes = 8;
+  Acc total = zero;
+  int64_t index = begin;
+  folded.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+    const T* const run = x + offset[0];
+    int64_t i = 0;
+    if (stride[0] == 1 && n >= 2 * lanes) {
+      std::array<Acc, lanes> lane;
+      lane.fill(zero);
+      for (; i + lanes <= n; i += lanes) {
+        for (std::size_t k = 0; k < lanes; ++k) {
+          const auto j = i + static_cast<int64_t>(k);
+          lane[k].add(run[j], index + j);
+        }
+      }
+      for (const Acc& part : lane) total.merge(part);
+    }
+    for (; i < n; ++i) total.add(run[i * stride[0]], index + i);
+    index += n;
+  });
+  return total;
+}
+
+/// Folds neighbouring outputs together where the folded values lie far apart (a sum over rows),
+/// so that memory is read in order.
+template <class T, class Acc, class Out, class Finish>
+void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t columns, Out* out,
+                  const Acc& zero, const Finish& finish) {
+  constexpr int64_t tile = 64;
+  std::array<Acc, tile> acc;
+  for (int64_t first = 0; first < columns; first += tile) {
+    const auto width = static_cast<std::size_t>(std::min(tile, columns - first));
+    std::fill_n(acc.begin(), width, zero);
+    int64_t index = 0;
+    folded.visit(0, count, [&](const auto& offset, int64_t n, const auto& stride) {
+      for (int64_t i = 0; i < n; ++i, ++index) {
+        const T* const row = x + first + offset[0] + i * stride[0];
+        for (std::size_t k = 0; k < width; ++k) acc[k].add(row[k], index);
+      }
+    });
+    for (std::size_t k = 0; k < width; ++k) out[first + static_cast<int64_t>(k)] = finish(acc[k]);
+  }
+}
+
+/// out[...] = finish(the fold of x over the marked dimensions, starting from `zero`).
+/// Long folds of lines are cut into blocks, and columns into bands, that depend on the shape alone;
+/// the blocks are merged in order.
+template <class T, class Acc, class Out, class Finish>
+void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Finish finish) {
+  const FoldPlan plan(x, dims);
+  const Plan<1>&kept = plan.kept, &folded = plan.folded;
+  const int64_t outputs = kept.count(), count = folded.count();
+  if (outputs == 0) return;
+  const int64_t worth = grain_elements / std::max<int64_t>(count, 1);
+
+  const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
+  if (!lines_dense && kept.rank > 0 && kept.strides[kept.rank - 1][0] == 1) {
+    constexpr int64_t band = 64;  // narrower ones would read each cache line again and again
+    parallel_for(outputs, std::max(band, worth), [&](int64_t begin, int64_t end) {
+      Out* result = out + begin;
+      kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto&) {
+        fold_columns(x.as<T>() + offset[0], folded, count, n, result, zero, finish);
+        result += n;
+      });
+    });
+    return;
+  }
+
+  constexpr int64_t block = 1 << 16;
+  const int64_t blocks = count / block + (count % block != 0);
+  std::vector<Acc> parts = no_bad_alloc("reduce", [&] {
+    return std::vector<Acc>(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
+  });
+  const auto line = [&](const T* values) {
+    if (blocks <= 1) return fold_range(values, folded, 0, count, zero);
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        parts[static_cast<std::size_t>(b)] =
+            fold_range(values, folded, b * block, std::min((b + 1) * block, count), zero);
+      }
+    });
+    Acc total = parts.front();
+    for (std::size_t b = 1; b < parts.size(); ++b) total.merge(parts[b]);
+    return total;
+  };
+  // With several blocks a line, it is the blocks that run in parallel, and `parts` serves one line.
+  const int64_t lines_a_chunk = blocks > 1 ? outputs : std::max<int64_t>(1, worth);
+  parallel_for(outputs, lines_a_chunk, [&](int64_t begin, int64_t end) {
+    Out* result = out + begin;
+    kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+      for (int64_t i = 0; i < n; ++i)
+        *result++ = finish(line(x.as<T>() + offset[0] + i * stride[0]));
+    });
+  });
+}
+
+/// Calls f(in, in_step, out, out_step, n) for every line of x and y along dimension d.
+template <class T, class F>
+void for_each_row(const View& x, const View& y, int64_t d, F f) {
+  if (x.numel == 0) return;
+  if (x.shape.empty()) return f(x.as<T>(), 1, y.as<T>(), 1, 1);
+  Plan<2> plan;
+  for (int64_t k = 0; k < x.shape.size(); ++k) {
+    if (k != d) plan.add(x.shape[k], {x.strides[k], y.strides[k]});
+  }
+  const int64_t n = x.shape[d], x_step = x.strides[d], y_step = y.strides[d];
+  parallel_for(plan.count(), std::max<int64_t>(1, grain_elements / n), [&](int64_t b, int64_t e) {
+    plan.visit(b, e, [&](const auto& offset, int64_t rows, const auto& stride) {
+      for (int64_t i = 0; i < rows; ++i) {
+        f(x.as<T>() + offset[0] + i * stride[0], x_step, y.as<T>() + offset[1] + i * stride[1],
+          y_step, n);
+      }
+    });
+  });
+}
+
+}  // namespace cairn::detail

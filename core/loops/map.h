@@ -1,0 +1,136 @@
+// Element by element: out[i] = f(in[i]...), for operands of any strides that broadcast.
+#pragma once
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/making.h>
+#include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/parallel.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace cairn::detail {
+
+/// The result of f over numbers. Integers wrap, as PyTorch's do; in C++ that takes unsigned
+/// arithmetic.
+template <class T, class F>
+T wrapping(T a, T b, F f) {
+  if constexpr (std::integral<T>) {
+    return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+inline constexpr auto plus = [](auto a, auto b) { return wrapping(a, b, std::plus<>()); };
+inline constexpr auto minus = [](auto a, auto b) { return wrapping(a, b, std::minus<>()); };
+inline constexpr auto times = [](auto a, auto b) { return wrapping(a, b, std::multiplies<>()); };
+
+/// An operand of map_into(): a view whose elements are of type T.
+template <class T>
+struct Elements {
+  const View& view;
+  T* data() const { return view.as<T>(); }
+};
+template <class T>
+Elements<T> elements(const Tensor& x) {
+  return {x.view_of()};
+}
+
+/// One run of dense operands. The compiler can vectorise it.
+template <class F, class Out, class... In>
+void map_dense(F& f, int64_t n, Out* out, const In*... in) {
+  for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+}
+
+/// One run with any strides. A dense operand beside a constant one is vectorised, too.
+template <class F, class Out, class... In, std::size_t... K>
+void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
+             std::index_sequence<K...>, Out* out, const In*... in) {
+  if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) return map_dense(f, n, out, in...);
+  if constexpr (sizeof...(In) == 2) {
+    const auto [a, b] = std::tuple(in...);
+    if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], *b);
+      return;
+    }
+    if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(*a, b[i]);
+      return;
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
+}
+
+/// out = f(in...) element by element; the inputs broadcast to the output. An input is the output
+/// itself or shares no element with it.
+template <class F, class Out, class... In>
+void map_into(F f, Elements<Out> out, Elements<In>... in) {
+  const int64_t count = out.view.numel;
+  if (out.view.contiguous && ((in.view.contiguous && in.view.numel == count) && ...)) {
+    parallel_for(count, grain_elements, [&](int64_t begin, int64_t end) {
+      map_dense(f, end - begin, out.data() + begin, (in.data() + begin)...);
+    });
+    return;
+  }
+  if (count == 0) return;
+  const auto plan = plan_of(out.view, in.view...);
+  parallel_for(count, grain_elements, [&](int64_t begin, int64_t end) {
+    plan.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+      [&]<std::size_t... K>(std::index_sequence<K...> each) {
+        map_run(f, n, stride, each, out.data() + offset[0], (in.data() + offset[K + 1])...);
+      }
+      (std::index_sequence_for<In...>{});
+    });
+  });
+}
+
+/// A new tensor, f of the inputs; its dtype is that of what f returns.
+template <class F, class... X>
+Tensor map(const char* op, F f, const Tensor& x, const X&... rest) {
+  const DType dtype = common_dtype(op, x, rest...);
+  const Shape shape = common_shape(op, x, rest...);
+  return dispatch(dtype, [&]<class T>(T) {
+    using Out = decltype(f(T{}, (static_cast<void>(rest), T{})...));
+    Tensor y = new_tensor(op, shape, dtype_of<Out>);
+    map_into(f, elements<Out>(y), elements<const T>(x), elements<const T>(rest)...);
+    return y;
+  });
+}
+
+/// The same for an op that is defined on floating numbers: the result has the inputs' dtype.
+template <class F, class... X>
+Tensor map_floating(const char* op, F f, const Tensor& x, const X&... rest) {
+  const DType dtype = common_dtype(op, x, rest...);
+  check_floating(op, x);
+  Tensor y = new_tensor(op, common_shape(op, x, rest...), dtype);
+  dispatch_floating(dtype, [&]<class T>(T) {
+    map_into([&f](auto... v) { return static_cast<T>(f(v...)); }, elements<T>(y),
+             elements<const T>(x), elements<const T>(rest)...);
+  });
+  return y;
+}
+
+/// One formula that is read twice: over numbers, in one fused pass; or over tensors, in recorded
+/// ops, when gradients are enabled and the result may itself be differentiated. This makes a
+/// gradient both fast and differentiable.
+template <class F, class... X>
+Tensor formula(const char* op, F f, const Tensor& x, const X&... rest) {
+  return is_grad_enabled() ? f(x, rest...) : map_floating(op, f, x, rest...);
+}
+
+}  // namespace cairn::detail
+
+namespace cairn {
+
+/// where() over numbers: a formula reads the same over numbers and over tensors.
+template <Arithmetic A, Arithmetic B>
+constexpr std::common_type_t<A, B> where(bool condition, A a, B b) {
+  return condition ? static_cast<std::common_type_t<A, B>>(a)
+                   : static_cast<std::common_type_t<A, B>>(b);
+}
+
+}  // namespace cairn
