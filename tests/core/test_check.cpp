@@ -24,11 +24,12 @@ TEST_CASE("Error: copies share the text, and it is a std::exception") {
   CHECK(dynamic_cast<const std::exception*>(&error) != nullptr);
 }
 
-TEST_CASE("Error: for memory that cannot be had it is made without allocating, and stays plain") {
-  Error error = Error::out_of_memory("matmul", 1000);
-  error.enter("net");
-  CHECK(std::string(error.what()) == "matmul: cannot allocate 1000 bytes");
-  CHECK(std::string(Error::out_of_memory("grad").what()) == "grad: out of memory");
+TEST_CASE("OutOfMemory: it is a std::bad_alloc that carries its text") {
+  const OutOfMemory error("matmul", 1000);
+  const std::bad_alloc& base = error;
+  CHECK(std::string(base.what()) == "matmul: cannot allocate 1000 bytes");
+  const std::string op(200, 'a');
+  CHECK(std::string(OutOfMemory(op.c_str(), 1).what()) == std::string(119, 'a'));
 }
 
 TEST_CASE("check: formats only what fails") {

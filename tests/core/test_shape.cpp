@@ -1,7 +1,7 @@
 // Dimensions, strides, broadcasting.
 #include "support/approx.h"
 
-#include <cairn/core/shape.h>
+#include <cairn/core/internal/shapes.h>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -44,25 +44,25 @@ TEST_CASE("Shape: counts its elements, with any 0 none") {
 TEST_CASE(
     "contiguous_strides and is_contiguous: sizes of 1 do not matter, without elements nothing "
     "does") {
-  CHECK(contiguous_strides({2, 3, 4}) == Strides{12, 4, 1});
-  CHECK(contiguous_strides({2, 0, 4}) == Strides{4, 4, 1});
-  CHECK(is_contiguous({2, 3}, {3, 1}));
-  CHECK_FALSE(is_contiguous({2, 3}, {1, 2}));
-  CHECK(is_contiguous({1, 3, 1}, {77, 1, 99}));
-  CHECK(is_contiguous({0, 4}, {9, 2}));
-  CHECK(is_contiguous({}, {}));
+  CHECK(detail::contiguous_strides({2, 3, 4}) == Strides{12, 4, 1});
+  CHECK(detail::contiguous_strides({2, 0, 4}) == Strides{4, 4, 1});
+  CHECK(detail::is_contiguous({2, 3}, {3, 1}));
+  CHECK_FALSE(detail::is_contiguous({2, 3}, {1, 2}));
+  CHECK(detail::is_contiguous({1, 3, 1}, {77, 1, 99}));
+  CHECK(detail::is_contiguous({0, 4}, {9, 2}));
+  CHECK(detail::is_contiguous({}, {}));
 }
 
 TEST_CASE("broadcast: aligned at the right, 1 stretches, to 0 as well") {
-  CHECK(broadcast("op", {2, 3}, {3}) == Shape{2, 3});
-  CHECK(broadcast("op", {2, 1}, {4, 1, 3}) == Shape{4, 2, 3});
-  CHECK(broadcast("op", {}, {2}) == Shape{2});
-  CHECK(broadcast("op", {1}, {0}) == Shape{0});
-  CHECK(broadcast_strides({3, 1}, {1, 1}, {2, 3, 4}) == Strides{0, 1, 0});
+  CHECK(detail::broadcast("op", {2, 3}, {3}) == Shape{2, 3});
+  CHECK(detail::broadcast("op", {2, 1}, {4, 1, 3}) == Shape{4, 2, 3});
+  CHECK(detail::broadcast("op", {}, {2}) == Shape{2});
+  CHECK(detail::broadcast("op", {1}, {0}) == Shape{0});
+  CHECK(detail::broadcast_strides({3, 1}, {1, 1}, {2, 3, 4}) == Strides{0, 1, 0});
 }
 
 TEST_CASE("dimension numbers count from either end, and none stands twice") {
-  CHECK(wrap_dim("op", -1, {4, 5, 6}) == 2);
-  const auto mask = dim_mask("op", {0, -1}, {4, 5, 6});
+  CHECK(detail::wrap_dim("op", -1, {4, 5, 6}) == 2);
+  const auto mask = detail::dim_mask("op", {0, -1}, {4, 5, 6});
   CHECK((mask[0] && !mask[1] && mask[2]));
 }

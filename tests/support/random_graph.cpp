@@ -2,6 +2,8 @@
 
 #include "core/ops/table.h"
 
+#include <cairn/core/internal/shapes.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -174,7 +176,7 @@ int64_t RandomGraph::reshaped(std::size_t value, const Shape& shape) {
   const int64_t have = from.numel(), want = shape.numel();
   if (from == shape) return static_cast<int64_t>(value);
   if (have == 0 || want == 0) return -1;
-  if (broadcasts_to(from, shape)) {
+  if (detail::broadcasts_to(from, shape)) {
     return add_value(fmt::format("v{}.expand({})", value, to_string(shape)),
                      [=](const Tensors& v) { return v[value].expand(shape); });
   }
@@ -226,7 +228,7 @@ void RandomGraph::add_op(const Op& op) {
     }
     const bool again = !from.empty() && one_in(5);
     const std::size_t value = again ? from.back() : some_value(shape);
-    const bool fits = any_shape && one_in(2) && broadcasts_to(now_[value].shape(), common);
+    const bool fits = any_shape && one_in(2) && detail::broadcasts_to(now_[value].shape(), common);
     const int64_t k = fitted(value, operand, fits ? now_[value].shape() : shape);
     if (k < 0) return;
     from.push_back(static_cast<std::size_t>(k));

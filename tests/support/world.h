@@ -68,7 +68,7 @@ struct World {
   optim::SGD sgd{net.parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
 };
 
-/// A call that must throw, and what the Error says.
+/// A call that must throw, and what the Error says; or OutOfMemory, for "cannot allocate".
 struct BadCall {
   const char* says;
   void (*call)(World& w);
