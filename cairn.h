@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cairn/core/autograd.h>
+#include <cairn/core/record.h>
 #include <cairn/core/format.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/ops.h>

@@ -112,8 +112,7 @@ auto detail::write(const TextFormatter& spec, const std::string& text, fmt::form
 }
 
 std::string to_string(const Shape& shape) {
-  return detail::no_bad_alloc(
-      "shape", [&] { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); });
+  return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
 }
 
 std::string to_string(DType dtype) {
@@ -128,14 +127,12 @@ std::string to_string(DType dtype) {
 }
 
 std::string to_string(const Tensor& x) {
-  return detail::no_bad_alloc("to_string", [&] {
-    if (!x.defined()) return std::string("tensor(undefined)");
-    std::string text = "tensor(" + (x.numel() == 0 ? "[]" : Numbers(x).text());
-    if (x.numel() == 0 || x.numel() > summarise_above) text += ", shape=" + to_string(x.shape());
-    if (x.dtype() != DType::float32) text += ", dtype=" + to_string(x.dtype());
-    if (x.requires_grad()) text += ", requires_grad=true";
-    return text + ")";
-  });
+  if (!x.defined()) return std::string("tensor(undefined)");
+  std::string text = "tensor(" + (x.numel() == 0 ? "[]" : Numbers(x).text());
+  if (x.numel() == 0 || x.numel() > summarise_above) text += ", shape=" + to_string(x.shape());
+  if (x.dtype() != DType::float32) text += ", dtype=" + to_string(x.dtype());
+  if (x.requires_grad()) text += ", requires_grad=true";
+  return text + ")";
 }
 
 }  // namespace cairn

@@ -24,27 +24,21 @@ BuildInfo build_info() {
 #else
   const char* const instruction_set = "the compiler's baseline";
 #endif
-  return detail::no_bad_alloc("build_info", [&] {
-    return BuildInfo{.version = version(),
-                     .compiler = compiler(),
-                     .blas = blas::description(),
-                     .blas_core = blas::core(),
-                     .instruction_set = instruction_set};
-  });
+  return BuildInfo{.version = version(),
+                   .compiler = compiler(),
+                   .blas = blas::description(),
+                   .blas_core = blas::core(),
+                   .instruction_set = instruction_set};
 }
 
 std::string to_string(const MemoryStats& stats) {
-  return detail::no_bad_alloc("memory_stats", [&] {
-    return fmt::format("{} {} in use, {} cached, {} at the peak", stats.in_use,
-                       stats.in_use == 1 ? "byte" : "bytes", stats.cached, stats.peak);
-  });
+  return fmt::format("{} {} in use, {} cached, {} at the peak", stats.in_use,
+                     stats.in_use == 1 ? "byte" : "bytes", stats.cached, stats.peak);
 }
 
 std::string to_string(const BuildInfo& info) {
-  return detail::no_bad_alloc("build_info", [&] {
-    return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
-                       info.instruction_set, info.blas, info.blas_core);
-  });
+  return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
+                     info.instruction_set, info.blas, info.blas_core);
 }
 
 }  // namespace cairn

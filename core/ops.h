@@ -66,12 +66,10 @@ CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype, std::functi
 /// dies. Without a deleter the caller keeps the memory alive.
 template <Element T, class F = std::nullptr_t>
 Tensor from_blob(T* data, const Shape& shape, F deleter = nullptr) {
-  return detail::no_bad_alloc("from_blob", [&] {
-    std::function<void(T*)> f(std::move(deleter));
-    std::function<void()> release;
-    if (f) release = [data, f = std::move(f)] { f(data); };
-    return detail::borrow(data, shape, dtype_of<T>, std::move(release));
-  });
+  std::function<void(T*)> f(std::move(deleter));
+  std::function<void()> release;
+  if (f) release = [data, f = std::move(f)] { f(data); };
+  return detail::borrow(data, shape, dtype_of<T>, std::move(release));
 }
 
 // ---- arithmetic ----

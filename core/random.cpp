@@ -98,10 +98,7 @@ void fill(const char* op, Tensor& x, F f) {
 
 }  // namespace
 
-Generator::Generator(uint64_t seed)
-    : state_(detail::no_bad_alloc("generator", [] { return std::make_unique<State>(); })) {
-  manual_seed(seed);
-}
+Generator::Generator(uint64_t seed) : state_(std::make_unique<State>()) { manual_seed(seed); }
 Generator::~Generator() = default;
 
 void Generator::manual_seed(uint64_t seed) {
@@ -114,45 +111,41 @@ void Generator::manual_seed(uint64_t seed) {
 constexpr std::size_t engine_words = std::mt19937::state_size + 1;
 
 Tensor Generator::state() const {
-  return detail::no_bad_alloc("state", [&] {
-    Words text;
-    std::optional<double> spare;
-    {
-      const std::lock_guard lock(state_->mutex);
-      text << state_->engine;
-      spare = state_->spare_normal;
-    }
-    std::vector<int64_t> words;
-    for (int64_t word = 0; text >> word;) words.push_back(word);
-    words.push_back(spare.has_value());
-    words.push_back(std::bit_cast<int64_t>(spare.value_or(0)));
-    return from_data(words, {static_cast<int64_t>(words.size())});
-  });
+  Words text;
+  std::optional<double> spare;
+  {
+    const std::lock_guard lock(state_->mutex);
+    text << state_->engine;
+    spare = state_->spare_normal;
+  }
+  std::vector<int64_t> words;
+  for (int64_t word = 0; text >> word;) words.push_back(word);
+  words.push_back(spare.has_value());
+  words.push_back(std::bit_cast<int64_t>(spare.value_or(0)));
+  return from_data(words, {static_cast<int64_t>(words.size())});
 }
 
 void Generator::set_state(const Tensor& state) {
-  detail::no_bad_alloc("set_state", [&] {
-    detail::check_defined("set_state", state);
-    const std::vector<int64_t> words = state.to_vector<int64_t>();
-    bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
-                 words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
-                 (words[engine_words] == 0 || words[engine_words] == 1);
-    for (std::size_t i = 0; valid && i < engine_words; ++i) {
-      valid = words[i] >= 0 && words[i] <= INT64_C(0xffffffff);
-    }
-    check(valid, "set_state: {} {} is no state of a generator; give what state() gave",
-          state.shape(), state.dtype());
-    Words text;
-    for (std::size_t i = 0; i < engine_words; ++i) text << words[i] << ' ';
-    std::mt19937 engine;
-    text >> engine;
-    const std::lock_guard lock(state_->mutex);
-    state_->engine = engine;
-    state_->spare_normal.reset();
-    if (words[engine_words] != 0) {
-      state_->spare_normal = std::bit_cast<double>(words[engine_words + 1]);
-    }
-  });
+  detail::check_defined("set_state", state);
+  const std::vector<int64_t> words = state.to_vector<int64_t>();
+  bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
+               words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
+               (words[engine_words] == 0 || words[engine_words] == 1);
+  for (std::size_t i = 0; valid && i < engine_words; ++i) {
+    valid = words[i] >= 0 && words[i] <= INT64_C(0xffffffff);
+  }
+  check(valid, "set_state: {} {} is no state of a generator; give what state() gave", state.shape(),
+        state.dtype());
+  Words text;
+  for (std::size_t i = 0; i < engine_words; ++i) text << words[i] << ' ';
+  std::mt19937 engine;
+  text >> engine;
+  const std::lock_guard lock(state_->mutex);
+  state_->engine = engine;
+  state_->spare_normal.reset();
+  if (words[engine_words] != 0) {
+    state_->spare_normal = std::bit_cast<double>(words[engine_words + 1]);
+  }
 }
 
 void Generator::fill_uniform(Tensor& x, double low, double high) {

@@ -5,14 +5,6 @@
 
 namespace cairn {
 
-StateDict::StateDict(const StateDict& other)
-    : items_(detail::no_bad_alloc("state_dict", [&] { return other.items_; })) {}
-
-StateDict& StateDict::operator=(StateDict other) noexcept {
-  items_ = std::move(other.items_);
-  return *this;
-}
-
 const StateDict::Item* StateDict::find(std::string_view name) const {
   const auto found = std::find_if(items_.begin(), items_.end(),
                                   [name](const Item& item) { return item.first == name; });
@@ -27,9 +19,7 @@ const Tensor& StateDict::at(std::string_view name) const {
 
 Tensor& StateDict::operator[](std::string_view name) {
   if (const Item* const item = find(name)) return const_cast<Item*>(item)->second;
-  return detail::no_bad_alloc("state_dict", [&]() -> Tensor& {
-    return items_.emplace_back(std::string(name), Tensor()).second;
-  });
+  return items_.emplace_back(std::string(name), Tensor()).second;
 }
 
 void StateDict::erase(std::string_view name) {

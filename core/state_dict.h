@@ -15,12 +15,6 @@ class CAIRN_API StateDict {
  public:
   using Item = std::pair<std::string, Tensor>;
 
-  StateDict() = default;
-  StateDict(const StateDict& other);
-  StateDict(StateDict&& other) noexcept = default;
-  StateDict& operator=(StateDict other) noexcept;
-  ~StateDict() = default;
-
   std::size_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
   bool contains(std::string_view name) const { return find(name) != nullptr; }

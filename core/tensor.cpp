@@ -1,9 +1,9 @@
 // What a tensor is: its state, reading it, its gradient. Ops, views and writing are in ops/.
-#include <cairn/core/autograd.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/shapes.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 #include <cairn/core/tensor.h>
 
 #include <algorithm>
@@ -37,7 +37,7 @@ bool TensorImpl::requires_grad() const { return node || (slot && slot->requires_
 
 // The tensor's slot, or a new one, which it does not have yet.
 static Ref<GradSlot> slot_or_new(const TensorImpl& impl) {
-  return impl.slot ? impl.slot : no_bad_alloc("gradient", [] { return Ref(new GradSlot); });
+  return impl.slot ? impl.slot : Ref(new GradSlot);
 }
 
 static GradSlot& adopt(TensorImpl& impl, const Ref<GradSlot>& slot) noexcept {
@@ -175,6 +175,7 @@ HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
 
 HookHandle::HookHandle(detail::Ref<detail::GradSlot> slot, uint64_t id)
     : slot_(std::move(slot)), id_(id) {}
+HookHandle::HookHandle() = default;
 HookHandle::HookHandle(const HookHandle&) = default;
 HookHandle& HookHandle::operator=(const HookHandle&) = default;
 HookHandle::~HookHandle() = default;

@@ -32,7 +32,7 @@ struct VarOptions {
 /// Removes a hook again; does nothing the second time. Outliving the tensor is fine.
 class CAIRN_API HookHandle {
  public:
-  HookHandle() = default;
+  HookHandle();
   HookHandle(const HookHandle& other);
   HookHandle& operator=(const HookHandle& other);
   ~HookHandle();
@@ -165,15 +165,16 @@ class CAIRN_API Tensor {
   /// accumulated. It returns a replacement, or an undefined tensor (or nothing) for no change.
   template <class F>
   HookHandle register_hook(F f) {
-    return detail::no_bad_alloc("register_hook", [&] {
-      if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
-        std::function<void(const Tensor&)> seen = std::move(f);
-        if (!seen) return add_hook(nullptr);
-        return add_hook([seen](const Tensor& g) { return seen(g), Tensor(); });
-      } else {
-        return add_hook(std::move(f));
-      }
-    });
+    if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
+      std::function<void(const Tensor&)> seen = std::move(f);
+      if (!seen) return add_hook(nullptr);
+      return add_hook([seen = std::move(seen)](const Tensor& g) {
+        seen(g);
+        return Tensor();
+      });
+    } else {
+      return add_hook(std::move(f));
+    }
   }
   /// Accumulates d(this)/d(leaf) into every leaf's grad. `gradient` is the gradient of this
   /// tensor; left undefined it is 1, for a single value. On an exception every grad stays as it
@@ -236,11 +237,9 @@ std::vector<T> Tensor::to_vector() const {
   impl("to_vector");
   const Tensor dense = detach().contiguous();
   const auto read = [&]<class From>(const From* values) {
-    return detail::no_bad_alloc("to_vector", [&] {
-      std::vector<T> result(static_cast<std::size_t>(numel()));
-      for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);
-      return result;
-    });
+    std::vector<T> result(static_cast<std::size_t>(numel()));
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);
+    return result;
   };
   switch (dtype()) {
     case DType::float32:

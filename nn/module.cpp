@@ -1,6 +1,6 @@
 // The registry behind every module. What changes several slots collects them first, so that the
 // changes themselves cannot fail.
-#include <cairn/core/autograd.h>
+#include <cairn/core/record.h>
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>

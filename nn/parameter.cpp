@@ -1,5 +1,5 @@
 // A buffer's values are written in one place, assign(), after they were accepted.
-#include <cairn/core/autograd.h>
+#include <cairn/core/record.h>
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>

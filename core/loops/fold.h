@@ -96,9 +96,7 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
 
   constexpr int64_t block = 1 << 16;
   const int64_t blocks = count / block + (count % block != 0);
-  std::vector<Acc> parts = no_bad_alloc("reduce", [&] {
-    return std::vector<Acc>(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
-  });
+  std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(blocks) : 0, zero);
   const auto line = [&](const T* values) {
     if (blocks <= 1) return fold_range(values, folded, 0, count, zero);
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {

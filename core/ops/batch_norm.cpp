@@ -16,6 +16,7 @@
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/ops/batch_norm.h>
+#include <cairn/core/record.h>
 
 #include <cmath>
 
@@ -159,29 +160,26 @@ void set_affine(const Products& sums, const Tensor& s, DType dtype, Gradients& d
 // The backward of a forward by the batch. Each of its two readings follows the head of this file.
 struct ByBatch {
   const char* op;
-  Saved input;     // if it or weight wants a gradient
-  Saved weight;    // if the input does
   Tensor mean, s;  // of each channel, in double
   double n, eps;
 
-  void operator()(const Tensor& dy, Gradients& dx) const {
+  void operator()(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight) const {
     if (!dx.wanted(0) && !dx.wanted(1)) {
       dx[2] = sum(dy, all_but_channel(dy));
       return;
     }
-    is_grad_enabled() ? recorded(dy, dx) : fused(dy, dx);
+    is_grad_enabled() ? recorded(dy, dx, x, weight) : fused(dy, dx, x, weight);
   }
 
   // In recorded ops, from x itself: differentiable again. In double, as the fused reading is.
-  void recorded(const Tensor& dy, Gradients& dx) const {
-    const Tensor saved = input(), x = saved.to(DType::float64), g = dy.to(DType::float64);
+  void recorded(const Tensor& dy, Gradients& dx, const Tensor& saved, const Tensor& gamma) const {
+    const Tensor x = saved.to(DType::float64), g = dy.to(DType::float64);
     const Dims others = all_but_channel(x);
     const Tensor centred = x - cairn::mean(x, others, true);
     const Tensor v = cairn::mean(square(centred), others, true) + eps;
     const Tensor r = rsqrt(where(v == 0, HUGE_VAL, v));
     const Tensor q = sum(g * centred, others, true);
     if (dx.wanted(0)) {
-      const Tensor gamma = weight();
       const Tensor scale = gamma.defined() ? beside(gamma.to(DType::float64), x) * r : r;
       dx[0] =
           (scale * (g - cairn::mean(g, others, true) - centred * r * r * q / n)).to(saved.dtype());
@@ -191,12 +189,12 @@ struct ByBatch {
   }
 
   // In two passes over memory.
-  void fused(const Tensor& dy, Gradients& dx) const {
-    const Tensor x = walkable(input()), g = walkable(dy);
+  void fused(const Tensor& dy, Gradients& dx, const Tensor& input, const Tensor& weight) const {
+    const Tensor x = walkable(input), g = walkable(dy);
     const Products sums = products(op, g, x, mean);
     set_affine(sums, s, x.dtype(), dx);
     if (!dx.wanted(0)) return;
-    const Tensor scale = in_double(op, weight(), x, 1);
+    const Tensor scale = in_double(op, weight, x, 1);
     const Tensor offset = per_channel(op, x), slope = per_channel(op, x);
     for (int64_t c = 0; c < scale.numel(); ++c) {
       const double r = doubles(s)[c];
@@ -216,19 +214,16 @@ struct ByBatch {
 // The backward of a forward by a record, which is a constant.
 struct ByRecord {
   const char* op;
-  Saved input;     // if weight wants a gradient
-  Saved weight;    // if the input does
   Tensor mean, s;  // of each channel, in double; the record's values, not the record
 
-  void operator()(const Tensor& dy, Gradients& dx) const {
+  void operator()(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& gamma) const {
     if (dx.wanted(0)) {
-      const Tensor gamma = weight(), r = beside(s.to(dy.dtype()), dy);
+      const Tensor r = beside(s.to(dy.dtype()), dy);
       dx[0] = dy * (gamma.defined() ? beside(gamma, dy) * r : r);
     }
     const Dims others = all_but_channel(dy);
     if (dx.wanted(2)) dx[2] = sum(dy, others);
     if (!dx.wanted(1)) return;
-    const Tensor x = input();
     if (is_grad_enabled()) {
       const Tensor centred = x.to(DType::float64) - beside(mean, x);
       dx[1] = (sum(dy.to(DType::float64) * centred, others) * s).to(x.dtype());
@@ -237,22 +232,6 @@ struct ByRecord {
     }
   }
 };
-
-bool wants_gradient(const Tensor& x) { return x.defined() && x.requires_grad(); }
-
-// Saves `value` if the gradient of `target`, which is what it is for, is wanted.
-Saved save_for(const Tensor& target, const Tensor& value) {
-  return wants_gradient(target) ? save(value) : Saved();
-}
-
-template <class Backward>
-Tensor join(const char* op, const Tensor& y, const Tensor& x, const Affine& affine,
-            Backward backward) {
-  static const Tensor absent = zeros({});  // in the place of an input that there is not
-  const Tensor* const inputs[] = {&x, affine.weight.defined() ? &affine.weight : &absent,
-                                  affine.bias.defined() ? &affine.bias : &absent};
-  return record_joint(op, y, inputs, std::move(backward));
-}
 
 }  // namespace
 
@@ -285,10 +264,9 @@ Tensor normalize_by_batch(const char* op, const Tensor& input, const Affine& aff
   });
   const Tensor s = inverse_deviation(op, moments.var, eps);
   const Tensor y = apply(op, x, moments.mean, s, affine);
-  return join(
-      op, y, input, affine,
-      ByBatch{op, save_for(wants_gradient(input) ? input : affine.weight, input),
-              save_for(input, affine.weight), moments.mean, s, static_cast<double>(count), eps});
+  const Tensor* const inputs[] = {&input, &affine.weight, &affine.bias};
+  return record_joint(op, y, inputs, ByBatch{op, moments.mean, s, static_cast<double>(count), eps},
+                      saved(input, {0, 1}), saved(affine.weight, {0}));
 }
 
 Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& mean,
@@ -299,9 +277,9 @@ Tensor normalize_by_record(const char* op, const Tensor& input, const Tensor& me
   const Tensor centre = in_double(op, mean, input, 0);
   const Tensor s = inverse_deviation(op, in_double(op, var, input, 1), eps);
   const Tensor y = apply(op, walkable(input), centre, s, affine);
-  return join(
-      op, y, input, affine,
-      ByRecord{op, save_for(affine.weight, input), save_for(input, affine.weight), centre, s});
+  const Tensor* const inputs[] = {&input, &affine.weight, &affine.bias};
+  return record_joint(op, y, inputs, ByRecord{op, centre, s}, saved(input, {1}),
+                      saved(affine.weight, {0}));
 }
 
 // Chan et al. 1979: with n = a + b values, m = m_a + (m_b - m_a) b/n and

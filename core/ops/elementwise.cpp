@@ -3,6 +3,7 @@
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 #include <cmath>
 #include <numbers>
@@ -26,32 +27,27 @@ using detail::times;
 
 namespace {
 
-// y = f(x), and its gradient as a formula of dy and x.
+// The gradient of an op as a formula of dy and of what was saved.
 template <class G>
-Tensor by_input(const char* op, const Tensor& x, Tensor y, G gradient) {
-  return record(op, std::move(y), wrt(x, [op, gradient, x = save(x)](const Tensor& dy) {
-                  return formula(op, gradient, dy, x());
-                }));
+auto by_formula(const char* op, G gradient) {
+  return [op, gradient](const Tensor& dy, const auto&... saved) {
+    return formula(op, gradient, dy, saved...);
+  };
 }
 
-// y = f(x), and its gradient as a formula of dy and y: x need not be kept.
-template <class G>
-Tensor by_output(const char* op, const Tensor& x, const Tensor& y, G gradient) {
-  return record(op, y, wrt(x, [op, gradient, y = save(y)](const Tensor& dy) {
-                  return formula(op, gradient, dy, y());
-                }));
-}
-
-// The two for what is defined on floating numbers; int64 is converted first.
+// y = f(x), and its gradient as a formula of dy and x. int64 is converted first.
 template <class F, class G>
 Tensor unary(const char* op, const Tensor& input, F f, G gradient) {
   const Tensor x = floating(op, input);
-  return by_input(op, x, map_floating(op, f, x), gradient);
+  return record(op, map_floating(op, f, x), wrt(x, by_formula(op, gradient), x));
 }
+
+// The same with a formula of dy and y: x need not be kept.
 template <class F, class G>
 Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
   const Tensor x = floating(op, input);
-  return by_output(op, x, map_floating(op, f, x), gradient);
+  const Tensor y = map_floating(op, f, x);
+  return record(op, y, wrt(x, by_formula(op, gradient), y));
 }
 
 // So that a formula may say sigmoid() of a number too.
@@ -71,20 +67,23 @@ bool is_nan(T v) {
 
 Tensor add(const Tensor& a, const Tensor& b) {
   Tensor y = map("add", plus, a, b);
-  auto pass = [](const Tensor& dy) { return dy; };
+  const auto pass = [](auto& dy) { return dy; };
   return record("add", y, wrt(a, pass), wrt(b, pass));
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   Tensor y = map("sub", minus, a, b);
-  return record("sub", y, wrt(a, [](const Tensor& dy) { return dy; }),
-                wrt(b, [](const Tensor& dy) { return -dy; }));
+  return record("sub", y, wrt(a, [](auto& dy) { return dy; }),
+                wrt(b, [](auto& dy) { return -dy; }));
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   Tensor y = map("mul", times, a, b);
-  return record("mul", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy * b(); }),
-                wrt(b, [a = save(a)](const Tensor& dy) { return dy * a(); }));
+  return record("mul", y,
+                wrt(
+                    a, [](auto& dy, auto& v) { return dy * v; }, b),
+                wrt(
+                    b, [](auto& dy, auto& u) { return dy * u; }, a));
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
@@ -92,17 +91,17 @@ Tensor div(const Tensor& a, const Tensor& b) {
   if (a.dtype() == DType::int64) return div(floating("div", a), floating("div", b));
   Tensor y = map_floating(
       "div", [](auto u, auto v) { return u / v; }, a, b);
-  return record("div", y, wrt(a, [b = save(b)](const Tensor& dy) { return dy / b(); }),
-                wrt(b, [a = save(a), b = save(b)](const Tensor& dy) {  // d(a/b)/db = -a/b²
-                  return formula(
-                      "div", [](auto g, auto u, auto v) { return -g * (u / v) / v; }, dy, a(), b());
-                }));
+  const auto to_divisor = [](auto g, auto u, auto v) { return -g * (u / v) / v; };  // -a/b²
+  return record("div", y,
+                wrt(
+                    a, [](auto& dy, auto& v) { return dy / v; }, b),
+                wrt(b, by_formula("div", to_divisor), a, b));
 }
 
 Tensor neg(const Tensor& x) {
   Tensor y = map(
       "neg", [](auto v) { return times(v, static_cast<decltype(v)>(-1)); }, x);
-  return record("neg", y, wrt(x, [](const Tensor& dy) { return -dy; }));
+  return record("neg", y, wrt(x, [](auto& dy) { return -dy; }));
 }
 
 namespace {
@@ -113,18 +112,10 @@ Tensor extreme(const char* op, const Tensor& a, const Tensor& b, First first) {
   Tensor y = map(
       op, [first](auto u, auto v) { return is_nan(u) || (!is_nan(v) && first(u, v)) ? u : v; }, a,
       b);
-  auto share = [op, first](const Tensor& dy, const Tensor& mine, const Tensor& other) {
-    return formula(
-        op,
-        [first](auto g, auto m, auto o) {
-          return where(m == o, g * 0.5, where(first(o, m), 0, g));
-        },
-        dy, mine, other);
-  };
-  return record(
-      op, y,
-      wrt(a, [=, a = save(a), b = save(b)](const Tensor& dy) { return share(dy, a(), b()); }),
-      wrt(b, [=, a = save(a), b = save(b)](const Tensor& dy) { return share(dy, b(), a()); }));
+  const auto share = by_formula(op, [first](auto g, auto mine, auto other) {
+    return where(mine == other, g * 0.5, where(first(other, mine), 0, g));
+  });
+  return record(op, y, wrt(a, share, a, b), wrt(b, share, b, a));
 }
 
 }  // namespace
@@ -158,28 +149,16 @@ Tensor pow(const Tensor& x, const Tensor& p) {
   }
   Tensor y = map_floating(
       "pow", [](auto a, auto b) { return pow(a, b); }, x, p);
-  return record(
-      "pow", y,
-      wrt(x,
-          [x = save(x), p = save(p)](const Tensor& dy) {  // p xᵖ⁻¹, which is 0 for p = 0
-            return formula(
-                "pow",
-                [](auto g, auto a, auto b) {
-                  return g * b *
-                         pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would spoil the second order
-                },
-                dy, x(), p());
-          }),
-      wrt(p, [x = save(x), p = save(p), y = save(y)](const Tensor& dy) {  // xᵖ log x
-        return formula(
-            "pow",
-            [](auto g, auto a, auto b, auto c) {
-              // 0ᵖ is flat for p >= 0, where log 0 would spoil this order or the next.
-              const auto base = where(a == 0, where(b >= 0, 1, a), a);
-              return where(a == 0, where(b >= 0, 0, g), g) * c * log(base);
-            },
-            dy, x(), p(), y());
-      }));
+  const auto to_base = [](auto g, auto a, auto b) {  // p xᵖ⁻¹, which is 0 for p = 0
+    return g * b * pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would spoil the second order
+  };
+  const auto to_exponent = [](auto g, auto a, auto b, auto c) {  // xᵖ log x
+    // 0ᵖ is flat for p >= 0, where log 0 would spoil this order or the next.
+    const auto base = where(a == 0, where(b >= 0, 1, a), a);
+    return where(a == 0, where(b >= 0, 0, g), g) * c * log(base);
+  };
+  return record("pow", y, wrt(x, by_formula("pow", to_base), x, p),
+                wrt(p, by_formula("pow", to_exponent), x, p, y));
 }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
@@ -242,24 +221,23 @@ Tensor reciprocal(const Tensor& x) {
 }
 
 Tensor square(const Tensor& x) {
-  return by_input("square", x,
-                  map(
-                      "square", [](auto v) { return times(v, v); }, x),
-                  [](auto g, auto v) { return 2 * g * v; });
+  Tensor y = map(
+      "square", [](auto v) { return times(v, v); }, x);
+  const auto gradient = [](auto g, auto v) { return 2 * g * v; };
+  return record("square", y, wrt(x, by_formula("square", gradient), x));
 }
 
 Tensor abs(const Tensor& x) {
   constexpr auto value = [](auto v) {  // -0 becomes 0; the smallest integer stays what it is
     return v > 0 ? v : times(v, static_cast<decltype(v)>(-1)) + 0;
   };
-  return by_input("abs", x, map("abs", value, x),
-                  [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, 0)); });
+  const auto gradient = [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, 0)); };
+  return record("abs", map("abs", value, x), wrt(x, by_formula("abs", gradient), x));
 }
 
 Tensor sign(const Tensor& x) {
   constexpr auto value = [](auto v) { return static_cast<decltype(v)>((v > 0) - (v < 0)); };
-  return record("sign", map("sign", value, x),
-                wrt(x, [](const Tensor& dy) { return zeros_like(dy); }));
+  return record("sign", map("sign", value, x), wrt(x, [](auto& dy) { return zeros_like(dy); }));
 }
 
 Tensor sin(const Tensor& x) {
@@ -291,8 +269,9 @@ Tensor sigmoid(const Tensor& x) {
 
 Tensor relu(const Tensor& x) {
   constexpr auto value = [](auto v) { return v < 0 ? decltype(v){0} : v; };  // NaN stays NaN
-  return by_output("relu", x, map("relu", value, x),
-                   [](auto g, auto y) { return where(y <= 0, 0, g); });
+  const Tensor y = map("relu", value, x);
+  const auto gradient = [](auto g, auto v) { return where(v <= 0, 0, g); };
+  return record("relu", y, wrt(x, by_formula("relu", gradient), y));
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
@@ -335,13 +314,10 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
         return raised > hi || is_nan(hi) ? hi : raised;
       },
       x, a, b);
-  return record(
-      "clamp", y, wrt(x, [x = save(x), a, b](const Tensor& dy) {
-        return formula(
-            "clamp",
-            [](auto g, auto v, auto lo, auto hi) { return where(v > lo, where(v < hi, g, 0), 0); },
-            dy, x(), a, b);
-      }));
+  const auto gradient = [](auto g, auto v, auto lo, auto hi) {
+    return where(v > lo, where(v < hi, g, 0), 0);
+  };
+  return record("clamp", y, wrt(x, by_formula("clamp", gradient), x, a, b));
 }
 
 // ---- comparison and choice ----
@@ -381,8 +357,10 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
              elements<const int64_t>(mask), elements<const T>(a), elements<const T>(b));
   });
   return record("where", y,
-                wrt(a, [m = save(mask)](const Tensor& dy) { return where(m(), dy, 0); }),
-                wrt(b, [m = save(mask)](const Tensor& dy) { return where(m(), 0, dy); }));
+                wrt(
+                    a, [](auto& dy, auto& m) { return where(m, dy, 0); }, mask),
+                wrt(
+                    b, [](auto& dy, auto& m) { return where(m, 0, dy); }, mask));
 }
 Tensor where(const Tensor& mask, const Tensor& a, Scalar b) {
   return where(mask, a, like("where", b, a));

@@ -8,6 +8,7 @@
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn {
 
@@ -25,7 +26,7 @@ void become(Tensor& x, const Tensor& y) {
   // The hooks stay with the value they were registered for; .grad and its retention are the new's.
   detail::Ref<detail::GradSlot> slot;
   if (node && impl.slot) {
-    slot = detail::no_bad_alloc("in place", [] { return detail::Ref(new detail::GradSlot); });
+    slot = detail::Ref(new detail::GradSlot);
   }
   detail::write_values(x, y.view_of());  // from here nothing can fail
   if (!node) return;

@@ -6,6 +6,7 @@
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn {
 
@@ -40,7 +41,8 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
                    [=](int64_t p, int64_t q) { to[p] += from[q]; });
   });
   return record("scatter_add", y,
-                wrt(dy, [d, i = save(index)](const Tensor& g) { return gather(g, d, i()); }));
+                wrt(
+                    dy, [d](auto& g, auto& at) { return gather(g, d, at); }, index));
 }
 
 }  // namespace
@@ -66,9 +68,10 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
     for_each_index(x.view_of(), d, index.view_of(), y.strides(),
                    [=](int64_t p, int64_t q) { to[q] = from[p]; });
   });
-  return record("gather", y, wrt(x, [d, from = x.shape(), i = save(index)](const Tensor& dy) {
-                  return scatter_add(dy, from, d, i());
-                }));
+  const auto gradient = [d, from = x.shape()](auto& dy, auto& at) {
+    return scatter_add(dy, from, d, at);
+  };
+  return record("gather", y, wrt(x, gradient, index));
 }
 
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
@@ -116,7 +119,7 @@ std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
 
 Tensor cat(std::span<const Tensor> given, int64_t d) {
   check_parts("cat", given);
-  const std::vector<Tensor> parts = detail::no_bad_alloc("cat", [&] { return fitted(given, d); });
+  const std::vector<Tensor> parts = fitted(given, d);
   const Tensor& first = parts.front();
   d = detail::wrap_dim("cat", d, first.shape());
   Shape shape = first.shape();
@@ -138,35 +141,31 @@ Tensor cat(std::span<const Tensor> given, int64_t d) {
     detail::write_values(place, part.view_of());
     begin += part.size(d);
   }
-  return detail::no_bad_alloc("cat", [&] {
-    std::vector<const Tensor*> inputs(parts.size());
-    std::vector<int64_t> sizes(parts.size());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      inputs[i] = &parts[i];
-      sizes[i] = parts[i].size(d);
+  std::vector<const Tensor*> inputs(parts.size());
+  std::vector<int64_t> sizes(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    inputs[i] = &parts[i];
+    sizes[i] = parts[i].size(d);
+  }
+  return record_joint("cat", y, inputs, [d, sizes](const Tensor& dy, Gradients& dx) {
+    int64_t from = 0;
+    for (std::size_t i = 0; i < sizes.size(); from += sizes[i++]) {
+      if (dx.wanted(i)) dx[i] = dy.slice(d, from, from + sizes[i]);
     }
-    return record_joint("cat", y, inputs, [d, sizes](const Tensor& dy, Gradients& dx) {
-      int64_t from = 0;
-      for (std::size_t i = 0; i < sizes.size(); from += sizes[i++]) {
-        if (dx.wanted(i)) dx[i] = dy.slice(d, from, from + sizes[i]);
-      }
-    });
   });
 }
 
 Tensor stack(std::span<const Tensor> parts, int64_t d) {
   check_parts("stack", parts);
   const int64_t place = detail::new_dim("stack", d, parts.front().shape());
-  return detail::no_bad_alloc("stack", [&] {
-    std::vector<Tensor> slices;
-    for (const Tensor& part : parts) {
-      detail::common_dtype("stack", parts.front(), part);
-      check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
-            part.shape(), parts.front().shape());
-      slices.push_back(part.unsqueeze(place));
-    }
-    return cat(slices, place);
-  });
+  std::vector<Tensor> slices;
+  for (const Tensor& part : parts) {
+    detail::common_dtype("stack", parts.front(), part);
+    check(part.shape() == parts.front().shape(), "stack: {} beside {}; all shapes must be equal",
+          part.shape(), parts.front().shape());
+    slices.push_back(part.unsqueeze(place));
+  }
+  return cat(slices, place);
 }
 
 Tensor cat(std::initializer_list<Tensor> parts, int64_t d) { return cat(std::span(parts), d); }

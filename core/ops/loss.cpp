@@ -2,6 +2,7 @@
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn {
 
@@ -16,15 +17,11 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& opt
   const Tensor y = options.reduction == Reduction::none ? each : mean_of ? mean(each) : sum(each);
   // d(x-t)² = 2 (x-t), over n for the mean; dy is a single value unless nothing is reduced.
   const double scale = mean_of ? 2.0 / static_cast<double>(each.numel()) : 2.0;
-  const auto slope = [scale](const Tensor& dy, const Tensor& from, const Tensor& to) {
+  const auto gradient = [scale](auto& dy, auto& from, auto& to) {
     return detail::formula(
         "mse_loss", [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, from, to);
   };
-  return record(
-      "mse_loss", y,
-      wrt(x, [=, x = save(x), t = save(target)](const Tensor& dy) { return slope(dy, x(), t()); }),
-      wrt(target,
-          [=, x = save(x), t = save(target)](const Tensor& dy) { return slope(dy, t(), x()); }));
+  return record("mse_loss", y, wrt(x, gradient, x, target), wrt(target, gradient, target, x));
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {

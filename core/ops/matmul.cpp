@@ -6,6 +6,7 @@
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn {
 
@@ -59,14 +60,13 @@ Tensor product(const Tensor& a, const Tensor& b) {
       }
     });
   });
-  return record("matmul", y,
-                wrt(a,
-                    [b = save(b)](const Tensor& dy) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
-                      return product(dy, b().transpose(-2, -1));
-                    }),
-                wrt(b, [a = save(a)](const Tensor& dy) {  // dB (k,m) = Aᵀ (k,n) · dY (n,m)
-                  return product(a().transpose(-2, -1), dy);
-                }));
+  const auto da = [](auto& dy, auto& factor) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
+    return product(dy, factor.transpose(-2, -1));
+  };
+  const auto db = [](auto& dy, auto& factor) {  // dB (k,m) = Aᵀ (k,n) · dY (n,m)
+    return product(factor.transpose(-2, -1), dy);
+  };
+  return record("matmul", y, wrt(a, da, b), wrt(b, db, a));
 }
 
 }  // namespace
@@ -118,15 +118,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     std::swap(w.row_stride, w.col_stride);
     blas::gemm(matrix<const T>(rows.view_of()), w, matrix<T>(y.view_of()), bias.defined());
   });
-  auto dx = [w = save(weight)](const Tensor& dy) {  // dX (N,in) = dY (N,out) · W (out,in)
-    return product(dy, w());
-  };
-  auto dw = [x = save(x)](const Tensor& dy) {  // dW (out,in) = dYᵀ (out,N) · X (N,in)
-    return product(dy.t(), x());
-  };
-  auto db = [](const Tensor& dy) { return dy; };  // summed over N by the engine, as b was stretched
-  if (!bias.defined()) return record("linear", y, wrt(x, dx), wrt(weight, dw));
-  return record("linear", y, wrt(x, dx), wrt(weight, dw), wrt(bias, db));
+  const auto dx = [](auto& dy, auto& w) { return product(dy, w); };  // dX (N,in) = dY · W (out,in)
+  const auto dw = [](auto& dy, auto& v) { return product(dy.t(), v); };  // dW = dYᵀ (out,N) · X
+  const auto db = [](auto& dy) { return dy; };  // the engine sums it over N, as b was stretched
+  return record("linear", y, wrt(x, dx, weight), wrt(weight, dw, x), wrt(bias, db));
 }
 
 }  // namespace cairn

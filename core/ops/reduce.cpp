@@ -4,6 +4,7 @@
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/fold.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 #include <cmath>
 
@@ -117,12 +118,10 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
                    return static_cast<T>(d.squares / std::max(0.0, divisor));
                  });
   });
-  return record(
-      "var", y,
-      wrt(x, [=, kept = to.kept, x = save(x)](const Tensor& dy) {  // 2 (x - mean) / divisor
-        const Tensor v = x();
-        return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
-      }));
+  const auto gradient = [=, kept = to.kept](auto& dy, auto& v) {  // 2 (x - mean) / divisor
+    return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
+  };
+  return record("var", y, wrt(x, gradient, x));
 }
 Tensor var(const Tensor& x) { return var(x, {}, {}); }
 
@@ -166,11 +165,11 @@ Tensor extreme(const char* op, const Tensor& x, const Dims& dims, bool keepdim) 
     fold_into<T>(x.view_of(), to.folded, y.view_of().template as<T>(), Acc(),
                  [](const Acc& best) { return best.value; });
   });
-  return record(op, y, wrt(x, [=, kept = to.kept, x = save(x), y = save(y)](const Tensor& dy) {
-                  const Tensor v = x();
-                  const Tensor hit = (v == y().reshape(kept)).to(v.dtype());
-                  return hit * (dy.reshape(kept) / sum(hit, dims, true));
-                }));
+  const auto gradient = [=, kept = to.kept](auto& dy, auto& v, auto& best) {
+    const Tensor hit = (v == best.reshape(kept)).to(v.dtype());
+    return hit * (dy.reshape(kept) / sum(hit, dims, true));
+  };
+  return record(op, y, wrt(x, gradient, x, y));
 }
 
 }  // namespace
@@ -238,10 +237,10 @@ Tensor softmax(const Tensor& input, int64_t d) {
   const Tensor y = by_exponentials(
       "softmax", x, d, [](double sum) { return 1 / sum; },
       [](auto, auto e, auto scale) { return e * scale; });
-  return record("softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // y (g - Σ g y)
-                  const Tensor p = y();
-                  return p * (dy - sum(dy * p, {d}, true));
-                }));
+  const auto gradient = [d](auto& dy, auto& p) {  // y (g - Σ g y)
+    return p * (dy - sum(dy * p, {d}, true));
+  };
+  return record("softmax", y, wrt(x, gradient, y));
 }
 
 Tensor log_softmax(const Tensor& input, int64_t d) {
@@ -250,9 +249,10 @@ Tensor log_softmax(const Tensor& input, int64_t d) {
   const Tensor y = by_exponentials(
       "log_softmax", x, d, [](double sum) { return std::log(sum); },
       [](auto v, auto, auto shift) { return v - shift; });
-  return record("log_softmax", y, wrt(x, [d, y = save(y)](const Tensor& dy) {  // g - softmax Σ g
-                  return dy - exp(y()) * sum(dy, {d}, true);
-                }));
+  const auto gradient = [d](auto& dy, auto& log_p) {  // g - softmax Σ g
+    return dy - exp(log_p) * sum(dy, {d}, true);
+  };
+  return record("log_softmax", y, wrt(x, gradient, y));
 }
 
 }  // namespace cairn

@@ -4,6 +4,7 @@
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn {
 

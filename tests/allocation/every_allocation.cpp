@@ -4,7 +4,7 @@
 
 #include "allocation/failing_new.h"
 
-#include <cairn/core/autograd.h>
+#include <cairn/core/record.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
 

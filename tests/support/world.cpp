@@ -1,9 +1,9 @@
 // How a world is made, written down bit by bit, and compared.
 #include "support/world.h"
 
-#include <cairn/core/autograd.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/random.h>
+#include <cairn/core/record.h>
 
 #include <fmt/format.h>
 

@@ -1,135 +1,21 @@
-// The graph: what is saved, what a node is, and the walk back. Everything that can fail in a walk
-// comes before anything that a user can see changes.
-#include <cairn/core/autograd.h>
+// The walk back through the graph. Everything that can fail in a walk comes before anything that a
+// user can see changes.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 #include <algorithm>
-#include <new>
-#include <unordered_set>
 
 namespace cairn {
-namespace {
 
-thread_local bool grad_enabled = true;
-thread_local detail::Node* current_node = nullptr;  // whose closure is being called
-
-}  // namespace
+static thread_local bool grad_enabled = true;
 
 bool is_grad_enabled() { return grad_enabled; }
 
 GradMode::GradMode(bool enabled) : before_(std::exchange(grad_enabled, enabled)) {}
 GradMode::~GradMode() { grad_enabled = before_; }
-
-// ---- saved tensors ----
-
-Saved save(const Tensor& x) {
-  Saved saved;
-  if (!grad_enabled || !x.defined()) return saved;  // not enabled: nobody will ask
-  const detail::TensorImpl& impl = x.impl();
-  saved.value_ = detail::TensorImpl::create(impl.view);
-  saved.value_->node = impl.node;
-  if (!impl.node && impl.requires_grad()) saved.value_->slot = impl.slot;
-  saved.original_ = &impl;
-  saved.version_ = impl.view.storage->version;
-  return saved;
-}
-
-static void fail_stale(const detail::TensorImpl& saved) {
-  const bool named = saved.slot && !saved.slot->name.empty();
-  check(false,
-        "{}: a tensor {} {}that its gradient needs was written to after the forward; write to a "
-        "clone() of it, or after backward()",
-        current_node->name(), saved.view.shape,
-        named ? fmt::format("(parameter '{}') ", saved.slot->name) : "");
-}
-
-Tensor Saved::operator()() const {
-  if (!value_) return {};
-  check(current_node != nullptr, "saved tensor: it can be had only within a gradient's closure");
-  const detail::View& view = value_->view;
-  if (version_ != view.storage->version) fail_stale(*value_);
-  const bool own_output =
-      original_ == current_node->output && view.storage.get() == current_node->output_storage;
-  if (!grad_enabled || !own_output) return Tensor(value_);
-  // The op's own output: holding its node here would be a cycle.
-  auto output = detail::TensorImpl::create(view);
-  output->node = detail::Ref(current_node);
-  return Tensor(std::move(output));
-}
-
-// ---- nodes ----
-
-namespace detail {
-
-bool tracks(const char* op, std::span<const Tensor* const> inputs) {
-  if (!grad_enabled) return false;
-  bool tracked = false;
-  for (const Tensor* input : inputs) {
-    const TensorImpl& impl = input->impl(op);
-    check(!impl.is_stale(),
-          "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
-          "take the view again after the in-place op",
-          op, impl.view.shape);
-    tracked |= impl.requires_grad();
-  }
-  return tracked;
-}
-
-Node* Node::allocate(const char* name, std::span<const Tensor* const> inputs,
-                     std::size_t closure_bytes) {
-  static_assert(sizeof(Node) % alignof(Edge) == 0);
-  const std::size_t bytes = sizeof(Node) + inputs.size() * sizeof(Edge) + closure_bytes;
-  auto* const node = new (detail::allocate(name, bytes)) Node(name, inputs.size(), bytes);
-  auto* edge = reinterpret_cast<Edge*>(node + 1);
-  for (const Tensor* input : inputs) {
-    const TensorImpl& impl = input->impl();
-    new (edge++) Edge{.node = impl.node,
-                      .leaf = !impl.node && impl.requires_grad() ? impl.slot : Ref<GradSlot>(),
-                      .shape = impl.view.shape,
-                      .dtype = impl.view.dtype};
-  }
-  return node;
-}
-
-void Node::spend() noexcept {
-  if (const Behaviour* behaviour = std::exchange(behaviour_, nullptr))
-    behaviour->destroy(closure());
-}
-
-// Destroying a node may drop the last reference to those it came from, and so on, a million deep.
-// Nodes that die meanwhile are therefore put on a list, and whoever came first works it off.
-void Node::destroy(Node* node) noexcept {
-  thread_local Node* dead = nullptr;
-  thread_local bool working = false;
-  node->next_dead_ = std::exchange(dead, node);
-  if (working) return;
-  working = true;
-  while (dead != nullptr) {
-    Node* const next = std::exchange(dead, dead->next_dead_);
-    next->spend();
-    for (const Edge& edge : next->edges()) edge.~Edge();
-    const std::size_t bytes = next->bytes_;
-    next->~Node();
-    deallocate(next, bytes);
-  }
-  working = false;
-}
-
-Tensor attach(Tensor y, Ref<Node> node) {
-  TensorImpl& impl = y.impl(node->name());
-  node->output = &impl;
-  node->output_storage = impl.view.storage.get();
-  impl.node = std::move(node);
-  impl.epoch = impl.view.storage->epoch;
-  return y;
-}
-
-}  // namespace detail
-
-// ---- the engine ----
 
 namespace {
 
@@ -137,18 +23,6 @@ using detail::Edge;
 using detail::GradSlot;
 using detail::Node;
 using detail::Ref;
-
-// Says whose closure is being called, for what it has saved.
-class Current {
- public:
-  explicit Current(Node& node) : outer_(std::exchange(current_node, &node)) {}
-  ~Current() { current_node = outer_; }
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-
- private:
-  Node* outer_;
-};
 
 // One walk from outputs back to leaves. Everything that can fail happens before commit(), which
 // cannot; until then the leaves' gradients lie in GradSlot::staged.
@@ -371,21 +245,18 @@ class Walk {
 
     const std::span<const Edge> edges = node.edges();
     constexpr std::size_t few = 4;  // inputs that need no allocation
-    std::array<Gradients::Slot, few> in_place;
-    std::vector<Gradients::Slot> more(edges.size() > few ? edges.size() : 0);
-    const std::span<Gradients::Slot> slots =
+    std::array<Gradients::Entry, few> in_place;
+    std::vector<Gradients::Entry> more(edges.size() > few ? edges.size() : 0);
+    const std::span<Gradients::Entry> entries =
         more.empty() ? std::span(in_place).first(edges.size()) : std::span(more);
-    for (std::size_t i = 0; i < edges.size(); ++i) slots[i].wanted = wants(edges[i]);
-    {
-      const Current current(node);
-      Gradients dx(slots);
-      node.backward(dy, dx);
-    }
+    for (std::size_t i = 0; i < edges.size(); ++i) entries[i].wanted = wants(edges[i]);
+    Gradients dx(entries);
+    node.backward(dy, dx);
     if (!retain_graph_) node.spend();
     dy = {};  // so that a gradient that only passes through is not shared
     for (std::size_t i = 0; i < edges.size(); ++i) {
-      Tensor& g = slots[i].value;
-      if (slots[i].wanted && g.defined()) deliver(edges[i], std::move(g), node.name());
+      Tensor& g = entries[i].value;
+      if (entries[i].wanted && g.defined()) deliver(edges[i], std::move(g), node.name());
     }
   }
 
@@ -432,78 +303,48 @@ class Walk {
 
 }  // namespace
 
-std::vector<Edge> detail::leaves_between(const Tensor& output, const Tensor& input) {
-  std::vector<Edge> leaves;
-  std::unordered_set<const void*> seen;
-  std::vector<const Node*> open;
-  const Node* const origin = input.defined() ? input.impl().node.get() : nullptr;
-  const GradSlot* const leaf = input.defined() ? input.impl().slot.get() : nullptr;
-  const auto reach = [&](const Node* node) {
-    if (node != origin && seen.insert(node).second) open.push_back(node);
-  };
-  if (const Node* const root = output.impl().node.get()) reach(root);
-  while (!open.empty()) {
-    const Node* const node = open.back();
-    open.pop_back();
-    for (const Edge& edge : node->edges()) {
-      if (edge.node) {
-        reach(edge.node.get());
-      } else if (edge.leaf && edge.leaf.get() != leaf && seen.insert(edge.leaf.get()).second) {
-        leaves.push_back(edge);
-      }
-    }
-  }
-  return leaves;
-}
-
 void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) const {
-  detail::no_bad_alloc("backward", [&] {
-    Walk walk("backward", options.retain_graph, options.create_graph);
-    walk.add_root(*this, gradient);
-    walk.run({});
-    walk.commit();
-  });
+  Walk walk("backward", options.retain_graph, options.create_graph);
+  walk.add_root(*this, gradient);
+  walk.run({});
+  walk.commit();
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options) {
-  return detail::no_bad_alloc("grad", [&] {
-    const auto check_all = [](const char* what, const std::vector<Tensor>& tensors) {
-      for (std::size_t i = 0; i < tensors.size(); ++i) {
-        check(tensors[i].defined(), "grad: {} {} is undefined (default-constructed or moved from)",
-              what, i);
-      }
-    };
-    check_all("output", outputs);
-    check_all("input", inputs);
-    check(!outputs.empty() && !inputs.empty(),
-          "grad: {} outputs and {} inputs; give at least one of each", outputs.size(),
-          inputs.size());
-    check(options.grad_outputs.empty() || options.grad_outputs.size() == outputs.size(),
-          "grad: {} grad_outputs for {} outputs; give one each, or none",
-          options.grad_outputs.size(), outputs.size());
-    Walk walk("grad", options.retain_graph, options.create_graph);
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      walk.add_root(outputs[i], options.grad_outputs.empty() ? Tensor() : options.grad_outputs[i]);
+  const auto check_all = [](const char* what, const std::vector<Tensor>& tensors) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      check(tensors[i].defined(), "grad: {} {} is undefined (default-constructed or moved from)",
+            what, i);
     }
-    for (const Tensor& input : inputs) {
-      check(
-          input.requires_grad(),
+  };
+  check_all("output", outputs);
+  check_all("input", inputs);
+  check(!outputs.empty() && !inputs.empty(),
+        "grad: {} outputs and {} inputs; give at least one of each", outputs.size(), inputs.size());
+  check(options.grad_outputs.empty() || options.grad_outputs.size() == outputs.size(),
+        "grad: {} grad_outputs for {} outputs; give one each, or none", options.grad_outputs.size(),
+        outputs.size());
+  Walk walk("grad", options.retain_graph, options.create_graph);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    walk.add_root(outputs[i], options.grad_outputs.empty() ? Tensor() : options.grad_outputs[i]);
+  }
+  for (const Tensor& input : inputs) {
+    check(input.requires_grad(),
           "grad: the input {} does not require a gradient; use requires_grad_() before the forward",
           input.shape());
-    }
-    walk.run(inputs);
-    std::vector<Tensor> results;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      results.push_back(walk.result(inputs[i]));
-      check(results.back().defined() || options.allow_unused,
-            "grad: the outputs do not depend on input {}, {}; set allow_unused = true to get an "
-            "undefined gradient for it",
-            i, inputs[i].shape());
-    }
-    walk.finish();
-    return results;
-  });
+  }
+  walk.run(inputs);
+  std::vector<Tensor> results;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    results.push_back(walk.result(inputs[i]));
+    check(results.back().defined() || options.allow_unused,
+          "grad: the outputs do not depend on input {}, {}; set allow_unused = true to get an "
+          "undefined gradient for it",
+          i, inputs[i].shape());
+  }
+  walk.finish();
+  return results;
 }
 
 }  // namespace cairn
