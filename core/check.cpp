@@ -3,10 +3,13 @@
 
 #include <cmath>
 #include <cstdio>
+#include <string>
 
 namespace cairn {
 
-struct Error::Text {
+struct Error::Text : detail::Counted {
+  static void destroy(Text* text) noexcept { delete text; }
+
   std::string op, path, detail, whole;
 
   Text(std::string op_, std::string path_, std::string detail_)
@@ -22,12 +25,16 @@ Error::Error(std::string_view message) noexcept {
   const std::size_t colon = message.find(": ");
   const bool named = colon != std::string_view::npos;
   try {
-    text_ = std::make_shared<const Text>(std::string(message.substr(0, named ? colon : 0)), "",
-                                         std::string(message.substr(named ? colon + 2 : 0)));
+    text_ = detail::Ref(new Text(std::string(message.substr(0, named ? colon : 0)), "",
+                                 std::string(message.substr(named ? colon + 2 : 0))));
   } catch (const std::bad_alloc&) {
     message.copy(plain_, sizeof plain_ - 1);
   }
 }
+
+Error::Error(const Error&) noexcept = default;
+Error& Error::operator=(const Error&) noexcept = default;
+Error::~Error() = default;
 
 OutOfMemory::OutOfMemory(const char* op, std::size_t bytes) noexcept {
   std::snprintf(text_, sizeof text_, "%s: cannot allocate %zu bytes", op, bytes);
@@ -40,7 +47,7 @@ void Error::enter(std::string_view slot) noexcept {
   try {
     std::string path(slot);
     if (!text_->path.empty()) path += "." + text_->path;
-    text_ = std::make_shared<const Text>(text_->op, std::move(path), text_->detail);
+    text_ = detail::Ref(new Text(text_->op, std::move(path), text_->detail));
   } catch (const std::bad_alloc&) {  // the message without its path is still true
   }
 }

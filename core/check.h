@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cairn/core/format.h>
+#include <cairn/core/ref.h>
 
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <new>
-#include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace cairn {
 
@@ -21,6 +21,9 @@ class CAIRN_API Error : public std::exception {
   /// From "op: what is wrong"; without a colon there is no op. Where there is no memory left for
   /// the message, its beginning is kept.
   explicit Error(std::string_view message) noexcept;
+  Error(const Error& other) noexcept;
+  Error& operator=(const Error& other) noexcept;
+  ~Error() override;
 
   const char* what() const noexcept override;
 
@@ -31,8 +34,8 @@ class CAIRN_API Error : public std::exception {
  private:
   struct Text;
 
-  std::shared_ptr<const Text> text_;  // shared, so that copying cannot throw
-  char plain_[120] = {};              // the message where text_ is empty
+  detail::Ref<Text> text_;  // shared, so that copying cannot throw
+  char plain_[120] = {};    // the message where text_ is empty
 };
 
 /// What is thrown where a block of Cairn's own cannot be had; what the standard library throws
@@ -48,7 +51,19 @@ class CAIRN_API OutOfMemory : public std::bad_alloc {
 };
 
 namespace detail {
+
 [[noreturn]] CAIRN_API void fail(fmt::string_view message, fmt::format_args args);
+
+/// v as a message shows it: a NaN without its sign, which means nothing.
+template <class T>
+decltype(auto) shown(const T& v) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return v != v ? static_cast<T>(__builtin_fabs(v)) : T{v};
+  } else {
+    return (v);
+  }
+}
+
 }  // namespace detail
 
 /// Throws Error with the formatted message unless `ok`.
@@ -56,7 +71,7 @@ namespace detail {
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   if (!ok) [[unlikely]] {
-    detail::fail(message, fmt::make_format_args(args...));
+    detail::fail(message, fmt::make_format_args(detail::shown(args)...));
   }
 }
 

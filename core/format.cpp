@@ -111,8 +111,8 @@ auto detail::write(const TextFormatter& spec, const std::string& text, fmt::form
   return spec.format(fmt::string_view(text), to);
 }
 
-std::string to_string(const Shape& shape) {
-  return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", "));
+std::string to_string(const DimList& list) {
+  return fmt::format("[{}]", fmt::join(list.begin(), list.end(), ", "));
 }
 
 std::string to_string(DType dtype) {
@@ -121,9 +121,10 @@ std::string to_string(DType dtype) {
       return "float32";
     case DType::float64:
       return "float64";
-    default:
-      return "int64";
+    case DType::int64:
+      break;
   }
+  return "int64";
 }
 
 std::string to_string(const Tensor& x) {

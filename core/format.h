@@ -11,12 +11,15 @@
 
 namespace cairn {
 
+class DimList;
 class Shape;
+class Strides;
+class Dims;
 class Tensor;
 enum class DType : unsigned char;
 
 /// "[2, 3]"
-CAIRN_API std::string to_string(const Shape& shape);
+CAIRN_API std::string to_string(const DimList& list);
 /// "float32"
 CAIRN_API std::string to_string(DType dtype);
 /// The values as nested lists, summarised when there are more than a thousand.
@@ -41,7 +44,13 @@ struct Printed : TextFormatter {
 }  // namespace cairn
 
 template <>
-struct fmt::formatter<cairn::Shape> : cairn::detail::Printed<cairn::Shape> {};
+struct fmt::formatter<cairn::DimList> : cairn::detail::Printed<cairn::DimList> {};
+template <>
+struct fmt::formatter<cairn::Shape> : fmt::formatter<cairn::DimList> {};
+template <>
+struct fmt::formatter<cairn::Strides> : fmt::formatter<cairn::DimList> {};
+template <>
+struct fmt::formatter<cairn::Dims> : fmt::formatter<cairn::DimList> {};
 template <>
 struct fmt::formatter<cairn::DType> : cairn::detail::Printed<cairn::DType> {};
 template <std::derived_from<cairn::Tensor> T>

@@ -5,6 +5,7 @@
 #include <cairn/core/autograd.h>
 #include <cairn/core/tensor.h>
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -43,8 +44,8 @@ CAIRN_API Tensor full(const Shape& shape, Scalar value, const TensorOptions& opt
 CAIRN_API Tensor eye(int64_t n, const TensorOptions& options = {});
 /// 0, 1, ... end - 1; or begin, begin + step, ... before end. float32 unless given.
 CAIRN_API Tensor arange(Scalar end, const TensorOptions& options = {});
-CAIRN_API Tensor arange(Scalar begin, Scalar end, Scalar step = 1,
-                        const TensorOptions& options = {});
+CAIRN_API Tensor arange(Scalar begin, Scalar end, const TensorOptions& options = {});
+CAIRN_API Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options = {});
 /// `count` values from begin to end, both included.
 CAIRN_API Tensor linspace(Scalar begin, Scalar end, int64_t count,
                           const TensorOptions& options = {});
@@ -60,16 +61,28 @@ CAIRN_API Tensor from_data(std::span<const double> values, const Shape& shape);
 CAIRN_API Tensor from_data(std::span<const int64_t> values, const Shape& shape);
 
 namespace detail {
-CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release);
-}
+CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype,
+                        std::unique_ptr<Deleter> deleter);
+}  // namespace detail
 /// Borrows `data`, dense and row-major; deleter(data) is called when the last tensor that sees it
 /// dies. Without a deleter the caller keeps the memory alive.
 template <Element T, class F = std::nullptr_t>
 Tensor from_blob(T* data, const Shape& shape, F deleter = nullptr) {
-  std::function<void(T*)> f(std::move(deleter));
-  std::function<void()> release;
-  if (f) release = [data, f = std::move(f)] { f(data); };
-  return detail::borrow(data, shape, dtype_of<T>, std::move(release));
+  if constexpr (std::is_same_v<F, std::nullptr_t>) {
+    return detail::borrow(data, shape, dtype_of<T>, nullptr);
+  } else {
+    struct Call final : detail::Deleter {
+      Call(F f_, T* data_) : f(std::move(f_)), data(data_) {}
+      void run() noexcept override { f(data); }
+      F f;
+      T* data;
+    };
+    if constexpr (detail::may_be_empty<F>) {
+      if (!deleter) return detail::borrow(data, shape, dtype_of<T>, nullptr);
+    }
+    return detail::borrow(data, shape, dtype_of<T>,
+                          std::make_unique<Call>(std::move(deleter), data));
+  }
 }
 
 // ---- arithmetic ----
@@ -161,17 +174,14 @@ CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 
 // ---- reduction; negative dimensions count from the end, and no dimensions mean all ----
 
-CAIRN_API Tensor sum(const Tensor& x);
-CAIRN_API Tensor sum(const Tensor& x, const Dims& dims, bool keepdim = false);
+CAIRN_API Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Of floating tensors; the mean of no values is NaN.
-CAIRN_API Tensor mean(const Tensor& x);
-CAIRN_API Tensor mean(const Tensor& x, const Dims& dims, bool keepdim = false);
+CAIRN_API Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Sum of squared deviations / (count - correction).
-CAIRN_API Tensor var(const Tensor& x);
-CAIRN_API Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options = {});
+CAIRN_API Tensor var(const Tensor& x, const Dims& dims = {}, const VarOptions& options = {});
 /// The gradient is shared evenly among equal extremes. NaN wins. Throws Error for no values.
-CAIRN_API Tensor amax(const Tensor& x, const Dims& dims, bool keepdim = false);
-CAIRN_API Tensor amin(const Tensor& x, const Dims& dims, bool keepdim = false);
+CAIRN_API Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+CAIRN_API Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// The int64 index of the first largest value along d.
 CAIRN_API Tensor argmax(const Tensor& x, int64_t d, bool keepdim = false);
 /// log(sum(exp(x))) without overflow.

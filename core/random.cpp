@@ -150,8 +150,7 @@ void Generator::set_state(const Tensor& state) {
 
 void Generator::fill_uniform(Tensor& x, double low, double high) {
   check(low <= high && std::isfinite(high - low),
-        "fill_uniform: [{}, {}) is no range of finite numbers", detail::without_sign(low),
-        detail::without_sign(high));
+        "fill_uniform: [{}, {}) is no range of finite numbers", low, high);
   fill("fill_uniform", x, [&]<class T>(std::span<T> values) {
     const std::lock_guard lock(state_->mutex);
     const T from = static_cast<T>(low), range = static_cast<T>(high) - from;

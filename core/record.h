@@ -17,7 +17,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -52,7 +51,7 @@ struct GradSlot : Counted {
   static void destroy(GradSlot* slot) noexcept { delete slot; }
 
   Tensor grad;
-  std::vector<std::pair<uint64_t, std::function<Tensor(const Tensor&)>>> hooks;
+  std::vector<std::pair<uint64_t, Ref<Hook>>> hooks;
   std::string name;                   // of a parameter, for messages
   const TensorImpl* owner = nullptr;  // whose .grad this is; null when that tensor has died
   bool requires_grad = false;         // of a leaf

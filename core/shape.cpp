@@ -3,14 +3,14 @@
 
 namespace cairn {
 
-void Shape::insert(int64_t d, int64_t dim) {
+void DimList::insert(int64_t d, int64_t value) {
   check(d >= 0 && d <= size_, "shape: {} has no place {} for a new dimension", *this, d);
-  push_back(dim);
-  std::rotate(dims_.begin() + d, dims_.begin() + size_ - 1, dims_.begin() + size_);
+  push_back(value);
+  std::rotate(values_.begin() + d, values_.begin() + size_ - 1, values_.begin() + size_);
 }
 
-void Shape::erase(int64_t d) {
-  std::copy(begin() + index(d) + 1, end(), dims_.begin() + static_cast<int64_t>(index(d)));
+void DimList::erase(int64_t d) {
+  std::copy(begin() + index(d) + 1, end(), values_.begin() + static_cast<int64_t>(index(d)));
   --size_;
 }
 

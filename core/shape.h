@@ -1,55 +1,57 @@
-// Dimensions and strides: a list of at most eight numbers that never touches the heap.
+// Dimensions and strides: lists of at most eight numbers that never touch the heap.
 #pragma once
 
 #include <cairn/core/check.h>
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
 
 namespace cairn {
 
-/// The sizes of a tensor's dimensions, outermost first; prints as [2, 3].
-/// Also serves as a list of strides or of dimension numbers (Strides, Dims).
-class CAIRN_API Shape {
+/// A contiguous range of integers, such as std::vector<int> or std::span<const int64_t>.
+template <class R>
+concept IntegerRange = requires(const R& range) {
+  { *std::data(range) } -> std::convertible_to<int64_t>;
+  { std::size(range) } -> std::convertible_to<std::size_t>;
+  requires std::integral<std::remove_cvref_t<decltype(*std::data(range))>>;
+};
+
+/// What Shape, Strides and Dims share. Prints as [2, 3].
+class CAIRN_API DimList {
  public:
   static constexpr int64_t max_rank = 8;
 
-  /// The shape of a scalar.
-  Shape() = default;
-  Shape(std::initializer_list<int64_t> dims) : Shape(dims.begin(), dims.end()) {}
-  template <std::input_iterator It>
-  Shape(It first, It last) {
-    for (; first != last; ++first) push_back(static_cast<int64_t>(*first));
-  }
-
   int64_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  const int64_t* begin() const { return dims_.data(); }
-  const int64_t* end() const { return dims_.data() + size_; }
+  const int64_t* begin() const { return values_.data(); }
+  const int64_t* end() const { return values_.data() + size_; }
 
   /// Negative d counts from the end. Throws Error out of range.
-  int64_t operator[](int64_t d) const { return dims_[index(d)]; }
-  int64_t& operator[](int64_t d) { return dims_[index(d)]; }
+  int64_t operator[](int64_t d) const { return values_[index(d)]; }
+  int64_t& operator[](int64_t d) { return values_[index(d)]; }
 
   /// Throws Error beyond max_rank.
-  void push_back(int64_t dim) {
+  void push_back(int64_t value) {
     check(size_ < max_rank, "shape: more than {} dimensions are not supported", max_rank);
-    dims_[static_cast<std::size_t>(size_++)] = dim;
+    values_[static_cast<std::size_t>(size_++)] = value;
   }
-  void insert(int64_t d, int64_t dim);
+  void insert(int64_t d, int64_t value);
   void erase(int64_t d);
 
-  /// The number of elements. Throws Error naming `op` if a dimension is negative or the sizes,
-  /// 0 aside, multiply to more than 2^63.
-  int64_t numel(const char* op = "shape") const;
-
-  friend bool operator==(const Shape& a, const Shape& b) {
-    if (a.size_ != b.size_) return false;
-    for (std::size_t d = 0; d < static_cast<std::size_t>(a.size_); ++d) {  // inline, unlike memcmp
-      if (a.dims_[d] != b.dims_[d]) return false;
+ protected:
+  DimList() = default;
+  template <class It>
+  DimList(It first, It last) {
+    for (; first != last; ++first) push_back(static_cast<int64_t>(*first));
+  }
+  bool equals(const DimList& other) const {
+    if (size_ != other.size_) return false;
+    for (std::size_t d = 0; d < static_cast<std::size_t>(size_); ++d) {  // inline, unlike memcmp
+      if (values_[d] != other.values_[d]) return false;
     }
     return true;
   }
@@ -61,11 +63,52 @@ class CAIRN_API Shape {
     return static_cast<std::size_t>(i);
   }
 
-  std::array<int64_t, max_rank> dims_{};
+  std::array<int64_t, max_rank> values_{};
   int64_t size_ = 0;
 };
 
-using Strides = Shape;
-using Dims = Shape;
+/// The sizes of a tensor's dimensions, outermost first.
+class CAIRN_API Shape : public DimList {
+ public:
+  /// The shape of a scalar.
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) : DimList(sizes.begin(), sizes.end()) {}
+  template <IntegerRange R>
+  Shape(const R& sizes)  // NOLINT(google-explicit-constructor): a vector serves as a shape
+      : DimList(std::data(sizes), std::data(sizes) + std::size(sizes)) {}
+  template <std::input_iterator It>
+  Shape(It first, It last) : DimList(first, last) {}
+
+  /// The number of elements. Throws Error naming `op` if a dimension is negative or the sizes,
+  /// 0 aside, multiply to more than 2^63.
+  int64_t numel(const char* op = "shape") const;
+
+  friend bool operator==(const Shape& a, const Shape& b) { return a.equals(b); }
+};
+
+/// How many elements lie between neighbours along each dimension.
+class CAIRN_API Strides : public DimList {
+ public:
+  Strides() = default;
+  Strides(std::initializer_list<int64_t> strides) : DimList(strides.begin(), strides.end()) {}
+  template <std::input_iterator It>
+  Strides(It first, It last) : DimList(first, last) {}
+
+  friend bool operator==(const Strides& a, const Strides& b) { return a.equals(b); }
+};
+
+/// A list of dimensions, or of one index for each dimension.
+class CAIRN_API Dims : public DimList {
+ public:
+  Dims() = default;
+  Dims(std::initializer_list<int64_t> dims) : DimList(dims.begin(), dims.end()) {}
+  template <IntegerRange R>
+  Dims(const R& dims)  // NOLINT(google-explicit-constructor): as for Shape
+      : DimList(std::data(dims), std::data(dims) + std::size(dims)) {}
+  template <std::input_iterator It>
+  Dims(It first, It last) : DimList(first, last) {}
+
+  friend bool operator==(const Dims& a, const Dims& b) { return a.equals(b); }
+};
 
 }  // namespace cairn

@@ -1,7 +1,6 @@
 // One block a storage: a header of one cache line, then the data, so aligned as well.
 #include <cairn/core/storage.h>
 
-#include <memory>
 #include <new>
 
 namespace cairn::detail {
@@ -25,12 +24,11 @@ Ref<Storage> Storage::borrow(void* data) {
   return Ref<Storage>(storage);
 }
 
-void Storage::set_release(std::unique_ptr<std::function<void()>> release) noexcept {
-  release_ = std::move(release);
-}
-
 void Storage::destroy(Storage* storage) noexcept {
-  if (storage->release_) (*storage->release_)();
+  if (storage->deleter_ != nullptr) {
+    storage->deleter_->run();
+    delete storage->deleter_;
+  }
   const std::size_t bytes = storage->bytes_;
   count_data(-static_cast<std::ptrdiff_t>(bytes));
   storage->~Storage();

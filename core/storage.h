@@ -6,10 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
 
 namespace cairn::detail {
+
+/// What is called when borrowed memory is no longer needed.
+struct CAIRN_API Deleter {
+  virtual ~Deleter() = default;
+  virtual void run() noexcept = 0;
+};
 
 /// One block: this header, then the data; or the header alone, beside memory that is borrowed.
 class Storage : public Counted {
@@ -19,8 +23,8 @@ class Storage : public Counted {
   static void destroy(Storage* storage) noexcept;
 
   std::byte* data() const { return data_; }
-  /// Says what is to be called when borrowed data is no longer needed.
-  void set_release(std::unique_ptr<std::function<void()>> release) noexcept;
+  /// Takes over what is called when borrowed data is no longer needed.
+  void set_deleter(Deleter* deleter) noexcept { deleter_ = deleter; }
 
   /// Counts the writes, to any part. A tensor saved for backward is good while this stands still.
   uint32_t version = 0;
@@ -34,8 +38,8 @@ class Storage : public Counted {
   Storage() = default;
 
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;                           // of the data that follows; 0 if borrowed
-  std::unique_ptr<std::function<void()>> release_;  // of borrowed data
+  std::size_t bytes_ = 0;       // of the data that follows; 0 if borrowed
+  Deleter* deleter_ = nullptr;  // of borrowed data
 };
 
 }  // namespace cairn::detail

@@ -71,9 +71,10 @@ Scalar Tensor::read(int64_t offset) const {
       return view.as<const float>()[offset];
     case DType::float64:
       return view.as<const double>()[offset];
-    default:
-      return view.as<const int64_t>()[offset];
+    case DType::int64:
+      break;
   }
+  return view.as<const int64_t>()[offset];
 }
 
 Scalar Tensor::only_value() const {
@@ -99,6 +100,13 @@ const void* Tensor::typed_data(const char* op, DType wanted) const {
   check(dtype() == wanted, "{}: the tensor {} is {}, not {}; convert it with .to()", op, shape(),
         dtype(), wanted);
   return view_of().data;
+}
+
+const void* Tensor::dense_data(DType wanted) const {
+  const void* const data = typed_data("span", wanted);
+  check(is_contiguous(), "span: {} with strides {} is not contiguous; take contiguous() first",
+        shape(), strides());
+  return data;
 }
 
 void Tensor::count_raw_write(DType wanted) {
@@ -160,15 +168,14 @@ Tensor& Tensor::retain_grad() {
   return *this;
 }
 
-HookHandle Tensor::add_hook(std::function<Tensor(const Tensor&)> f) {
+HookHandle Tensor::add_hook(detail::Ref<detail::Hook> hook) {
   detail::check_defined("register_hook", *this);
   check(requires_grad(), "register_hook: {} does not require a gradient; use requires_grad_()",
         shape());
-  check(f != nullptr, "register_hook: the function is empty; give one that can be called");
   static std::atomic<uint64_t> last_id{0};
   const uint64_t id = ++last_id;
   const detail::Ref<detail::GradSlot> slot = detail::slot_or_new(impl());
-  slot->hooks.emplace_back(id, std::move(f));
+  slot->hooks.emplace_back(id, std::move(hook));
   detail::adopt(impl(), slot);
   return HookHandle(slot, id);
 }

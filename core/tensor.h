@@ -3,7 +3,6 @@
 
 #include <cairn/core/tensor_impl.h>
 
-#include <functional>
 #include <initializer_list>
 #include <span>
 #include <type_traits>
@@ -29,7 +28,20 @@ struct VarOptions {
   bool keepdim = false;
 };
 
-/// Removes a hook again; does nothing the second time. Outliving the tensor is fine.
+namespace detail {
+/// May a callable be empty, as a std::function or a function pointer?
+template <class F>
+inline constexpr bool may_be_empty = std::is_constructible_v<bool, F> && !std::is_empty_v<F>;
+
+/// A function that is called with a gradient and may replace it.
+struct CAIRN_API Hook : Counted {
+  static void destroy(Hook* hook) noexcept { delete hook; }
+  virtual ~Hook() = default;
+  virtual Tensor call(const Tensor& gradient) = 0;
+};
+}  // namespace detail
+
+/// Removes a hook; does nothing the second time. It may outlive the tensor.
 class CAIRN_API HookHandle {
  public:
   HookHandle();
@@ -43,6 +55,19 @@ class CAIRN_API HookHandle {
   HookHandle(detail::Ref<detail::GradSlot> slot, uint64_t id);
   detail::Ref<detail::GradSlot> slot_;
   uint64_t id_ = 0;
+};
+
+/// Removes a hook at the end of a scope: `const ScopedHook hook = x.register_hook(f);`
+class ScopedHook {
+ public:
+  ScopedHook(HookHandle handle)  // NOLINT(google-explicit-constructor)
+      : handle_(std::move(handle)) {}
+  ~ScopedHook() { handle_.remove(); }
+  ScopedHook(const ScopedHook&) = delete;
+  ScopedHook& operator=(const ScopedHook&) = delete;
+
+ private:
+  HookHandle handle_;
 };
 
 /// A multi-dimensional array of float32, float64 or int64, at most 8 dimensions.
@@ -86,11 +111,17 @@ class CAIRN_API Tensor {
   const T* data() const {
     return static_cast<const T*>(typed_data("data", dtype_of<T>));
   }
-  /// The same for writing. Counts as a write, now: a pointer that is kept is the caller's affair.
+  /// The same for writing. Counts as a write now, and not when a pointer that was kept is used.
   template <Element T>
   T* mutable_data() {
     count_raw_write(dtype_of<T>);
     return static_cast<T*>(const_cast<void*>(typed_data("mutable_data", dtype_of<T>)));
+  }
+
+  /// The values of a contiguous tensor in row-major order; T must be the exact dtype.
+  template <Element T>
+  std::span<const T> span() const {
+    return {static_cast<const T*>(dense_data(dtype_of<T>)), static_cast<std::size_t>(numel())};
   }
 
   // ---- views: the same values under another shape ----
@@ -164,32 +195,18 @@ class CAIRN_API Tensor {
   /// f(gradient) is called when the gradient of this tensor is complete, before it is used or
   /// accumulated. It returns a replacement, or an undefined tensor (or nothing) for no change.
   template <class F>
-  HookHandle register_hook(F f) {
-    if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
-      std::function<void(const Tensor&)> seen = std::move(f);
-      if (!seen) return add_hook(nullptr);
-      return add_hook([seen = std::move(seen)](const Tensor& g) {
-        seen(g);
-        return Tensor();
-      });
-    } else {
-      return add_hook(std::move(f));
-    }
-  }
+  HookHandle register_hook(F f);
   /// Accumulates d(this)/d(leaf) into every leaf's grad. `gradient` is the gradient of this
   /// tensor; left undefined it is 1, for a single value. On an exception every grad stays as it
   /// was, and the graph is spent.
   void backward(const Tensor& gradient = {}, const BackwardOptions& options = {}) const;
 
   // ---- the most used ops, as members; see ops.h ----
-  Tensor sum() const;
-  Tensor sum(const Dims& dims, bool keepdim = false) const;
-  Tensor mean() const;
-  Tensor mean(const Dims& dims, bool keepdim = false) const;
-  Tensor var() const;
-  Tensor var(const Dims& dims, const VarOptions& options = {}) const;
-  Tensor amax(const Dims& dims, bool keepdim = false) const;
-  Tensor amin(const Dims& dims, bool keepdim = false) const;
+  Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor var(const Dims& dims = {}, const VarOptions& options = {}) const;
+  Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
   Tensor argmax(int64_t d, bool keepdim = false) const;
   Tensor matmul(const Tensor& y) const;
   Tensor exp() const;
@@ -226,19 +243,21 @@ class CAIRN_API Tensor {
   Scalar value_at(const Dims& index) const;
   Scalar read(int64_t offset) const;
   const void* typed_data(const char* op, DType dtype) const;
+  const void* dense_data(DType dtype) const;
   void count_raw_write(DType dtype);
-  HookHandle add_hook(std::function<Tensor(const Tensor&)> f);
+  HookHandle add_hook(detail::Ref<detail::Hook> hook);
 
   detail::Ref<detail::TensorImpl> impl_;
 };
 
 template <Arithmetic T>
 std::vector<T> Tensor::to_vector() const {
-  impl("to_vector");
-  const Tensor dense = detach().contiguous();
+  const Tensor dense = impl("to_vector").view.contiguous ? *this : detach().contiguous();
+  const auto count = static_cast<std::size_t>(numel());
+  if (count > std::vector<T>().max_size()) throw OutOfMemory("to_vector", SIZE_MAX);
   const auto read = [&]<class From>(const From* values) {
-    std::vector<T> result(static_cast<std::size_t>(numel()));
-    for (std::size_t i = 0; i < result.size(); ++i) result[i] = convert<T>(values[i]);
+    std::vector<T> result(count);
+    for (std::size_t i = 0; i < count; ++i) result[i] = convert<T>(values[i]);
     return result;
   };
   switch (dtype()) {
@@ -246,9 +265,31 @@ std::vector<T> Tensor::to_vector() const {
       return read(dense.data<float>());
     case DType::float64:
       return read(dense.data<double>());
-    default:
-      return read(dense.data<int64_t>());
+    case DType::int64:
+      break;
   }
+  return read(dense.data<int64_t>());
+}
+
+template <class F>
+HookHandle Tensor::register_hook(F f) {
+  struct Function final : detail::Hook {
+    explicit Function(F g) : function(std::move(g)) {}
+    Tensor call(const Tensor& gradient) override {
+      if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
+        function(gradient);
+        return Tensor();
+      } else {
+        return function(gradient);
+      }
+    }
+    F function;
+  };
+  if constexpr (detail::may_be_empty<F>) {
+    check(static_cast<bool>(f),
+          "register_hook: the function is empty; give one that can be called");
+  }
+  return add_hook(detail::Ref<detail::Hook>(new Function(std::move(f))));
 }
 
 }  // namespace cairn

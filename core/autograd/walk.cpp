@@ -279,7 +279,7 @@ class Walk {
   Tensor hooked(const GradSlot& slot, Tensor g) const {
     const auto hooks = slot.hooks;  // a hook may remove itself
     for (const auto& [id, hook] : hooks) {
-      Tensor replacement = hook(g);
+      Tensor replacement = hook->call(g);
       if (!replacement.defined()) continue;
       check(replacement.shape() == g.shape() && replacement.dtype() == g.dtype(),
             "{}: a hook returned a gradient {} {} in place of {} {}; they must agree", op_,

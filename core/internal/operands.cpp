@@ -18,7 +18,7 @@ void check_number(const char* op, Scalar value, const Tensor& x) {
   check_defined(op, x);
   if (is_floating(x.dtype()) || value.is_whole()) return;
   check(false, "{}: {} beside an int64 tensor {}; convert the tensor with .to(DType::float32)", op,
-        without_sign(value.to<double>()), x.shape());
+        value.to<double>(), x.shape());
 }
 
 void check_floating(const char* op, const Tensor& x) {

@@ -6,7 +6,7 @@
 namespace cairn::detail {
 
 Strides contiguous_strides(const Shape& shape) {
-  Strides strides = shape;
+  Strides strides(shape.begin(), shape.end());
   int64_t step = 1;
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
     strides[d] = step;
@@ -42,7 +42,7 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b) {
 }
 
 Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target) {
-  Strides result = target;
+  Strides result(target.begin(), target.end());
   const int64_t offset = target.size() - shape.size();
   for (int64_t d = 0; d < target.size(); ++d) {
     const bool stretched = d < offset || (shape[d - offset] == 1 && target[d] != 1);

@@ -35,7 +35,7 @@ Tensor filled(const char* op, const Shape& shape, Scalar value, const TensorOpti
   check(is_floating(options.dtype) || value.is_whole(),
         "{}: {} is no int64; give a whole number, or a "
         "floating dtype",
-        op, detail::without_sign(value.to<double>()));
+        op, value.to<double>());
   Tensor x = new_tensor(op, shape, options.dtype);
   dispatch(options.dtype,
            [&]<class T>(T) { std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>()); });
@@ -79,8 +79,7 @@ void Literal::copy(T*& to, DType dtype) const {
     return;
   }
   check(is_floating(dtype) || value_.is_whole(),
-        "tensor: {} is no int64; give a whole number, or a floating dtype",
-        detail::without_sign(value_.to<double>()));
+        "tensor: {} is no int64; give a whole number, or a floating dtype", value_.to<double>());
   *to++ = value_.to<T>();
 }
 
@@ -114,6 +113,9 @@ Tensor eye(int64_t n, const TensorOptions& options) {
 }
 
 Tensor arange(Scalar end, const TensorOptions& options) { return arange(0, end, 1, options); }
+Tensor arange(Scalar begin, Scalar end, const TensorOptions& options) {
+  return arange(begin, end, 1, options);
+}
 
 Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options) {
   if (options.dtype == DType::int64) {  // exact beyond 2^53 too
@@ -137,8 +139,7 @@ Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& option
   }
   const auto a = begin.to<double>(), b = end.to<double>(), s = step.to<double>();
   check(std::isfinite(a) && std::isfinite(b) && std::isfinite(s),
-        "arange: from {} to {} in steps of {}; all three must be finite", detail::without_sign(a),
-        detail::without_sign(b), detail::without_sign(s));
+        "arange: from {} to {} in steps of {}; all three must be finite", a, b, s);
   check(s > 0 ? b >= a : s < 0 && b <= a,
         "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
   const double count = std::ceil((b - a) / s);
@@ -175,11 +176,11 @@ Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
   return copy_of(values, shape);
 }
 
-Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function<void()> release) {
+Tensor detail::borrow(void* data, const Shape& shape, DType dtype,
+                      std::unique_ptr<Deleter> deleter) {
   const int64_t numel = shape.numel("from_blob");
   check(data != nullptr || numel == 0,
         "from_blob: a null pointer for the shape {}; give memory for {} values", shape, numel);
-  auto deleter = release ? std::make_unique<std::function<void()>>(std::move(release)) : nullptr;
   View view{.storage = Storage::borrow(data),
             .data = static_cast<std::byte*>(data),
             .shape = shape,
@@ -189,7 +190,7 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, std::function
             .contiguous = true};
   const Ref<Storage> storage = view.storage;
   Tensor x(TensorImpl::create(std::move(view)));
-  storage->set_release(std::move(deleter));  // last: what throws before must not free
+  storage->set_deleter(deleter.release());  // last: what throws before must not free
   return x;
 }
 

@@ -3,15 +3,12 @@
 
 namespace cairn {
 
-Tensor Tensor::sum() const { return cairn::sum(*this); }
 Tensor Tensor::sum(const Dims& dims, bool keepdim) const {
   return cairn::sum(*this, dims, keepdim);
 }
-Tensor Tensor::mean() const { return cairn::mean(*this); }
 Tensor Tensor::mean(const Dims& dims, bool keepdim) const {
   return cairn::mean(*this, dims, keepdim);
 }
-Tensor Tensor::var() const { return cairn::var(*this); }
 Tensor Tensor::var(const Dims& dims, const VarOptions& options) const {
   return cairn::var(*this, dims, options);
 }

@@ -72,7 +72,6 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
                   return dy.reshape(kept).expand(from);
                 }));
 }
-Tensor sum(const Tensor& x) { return sum(x, {}); }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   detail::check_floating("mean", x);
@@ -83,7 +82,6 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
                   return (dy / n).reshape(kept).expand(from);
                 }));
 }
-Tensor mean(const Tensor& x) { return mean(x, {}); }
 
 namespace {
 
@@ -123,7 +121,6 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
   };
   return record("var", y, wrt(x, gradient, x));
 }
-Tensor var(const Tensor& x) { return var(x, {}, {}); }
 
 // ---- extremes ----
 

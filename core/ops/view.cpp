@@ -41,7 +41,7 @@ bool restride(const detail::View& x, const Shape& shape, Strides& strides) {
   }
   detail::Plan<1> runs;  // of values that lie evenly
   for (int64_t d = 0; d < x.shape.size(); ++d) runs.add(x.shape[d], {x.strides[d]});
-  strides = shape;
+  strides = Strides(shape.begin(), shape.end());
   std::size_t run = runs.rank;  // the one that new dimensions are cut from, last first
   int64_t left = 1, step = 1;   // what is left of it, and its stride
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
@@ -113,8 +113,8 @@ Tensor Tensor::permute(const Dims& order) const {
   check(order.size() == dim(), "permute: {} does not name each dimension of {} once", order,
         shape());
   detail::dim_mask("permute", order, this->shape());
-  Shape shape = order;
-  Strides strides = order;
+  Shape shape(order.begin(), order.end());
+  Strides strides(order.begin(), order.end());
   Dims back = order;
   for (int64_t d = 0; d < dim(); ++d) {
     const int64_t from = detail::wrap_dim("permute", order[d], this->shape());

@@ -3,6 +3,8 @@
 
 #include <cairn/core/record.h>
 
+#include <functional>
+
 using namespace cairn;
 using namespace cairn::test;
 

@@ -42,7 +42,10 @@ TEST_CASE("api: making tensors") {
   CHECK(empty({2}).numel() == 2);
   CHECK(eye(3).numel() == 9);
   CHECK(is(arange(5), {0, 1, 2, 3, 4}));
+  CHECK(is(arange(2, 5), {2, 3, 4}));
+  CHECK(arange(0, 5, {.dtype = DType::int64}).dtype() == DType::int64);
   CHECK(arange(0, 1, 0.1).numel() == 10);
+  CHECK(arange(0, 1, 0.1, {.dtype = DType::float64}).dtype() == DType::float64);
   CHECK(linspace(0, 1, 11).numel() == 11);
   CHECK(randn({32, 10}).size(0) == 32);
   CHECK(randn({}).dim() == 0);
@@ -213,6 +216,8 @@ TEST_CASE("api: reductions, free and as members") {
   CHECK(is(x.var({0}, {.correction = 1}), {2, 8}));
   CHECK(var(x).item<double>() == x.var().item<double>());
   CHECK(is(amax(x, {0}), {3, 6}));
+  CHECK(is(amax(x), {6}));
+  CHECK(is(x.amin(), {1}));
   CHECK(is(amin(x, {0}), {1, 2}));
   CHECK(is(argmax(x, 1), {1, 1}));
   CHECK(is(x.amax({0, 1}), {6}));

@@ -196,3 +196,15 @@ TEST_CASE("hooks: one may let go of a leaf that is waiting for its gradient") {
   }
   CHECK(memory_stats().in_use == before);
 }
+
+TEST_CASE("ScopedHook: removes its hook at the end of the scope") {
+  const Tensor x = ones({2}, {.requires_grad = true});
+  int calls = 0;
+  {
+    Tensor leaf = x;
+    const ScopedHook hook = leaf.register_hook([&](const Tensor&) { ++calls; });
+    x.sum().backward();
+  }
+  x.sum().backward();
+  CHECK(calls == 1);
+}

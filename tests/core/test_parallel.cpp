@@ -2,8 +2,8 @@
 #include "support/approx.h"
 
 #include <cairn/core/autograd.h>
-#include <cairn/core/machine.h>
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/machine.h>
 #include <cairn/core/random.h>
 
 #include <algorithm>

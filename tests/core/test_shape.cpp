@@ -3,6 +3,10 @@
 
 #include <cairn/core/internal/shapes.h>
 
+#include <array>
+#include <span>
+#include <vector>
+
 using namespace cairn;
 using namespace cairn::test;
 
@@ -65,4 +69,16 @@ TEST_CASE("dimension numbers count from either end, and none stands twice") {
   CHECK(detail::wrap_dim("op", -1, {4, 5, 6}) == 2);
   const auto mask = detail::dim_mask("op", {0, -1}, {4, 5, 6});
   CHECK((mask[0] && !mask[1] && mask[2]));
+}
+
+TEST_CASE("Shape, Strides, Dims: are distinct types, and ranges of integers serve as a list") {
+  static_assert(!std::is_convertible_v<Strides, Shape> && !std::is_convertible_v<Shape, Strides>);
+  static_assert(!std::is_convertible_v<Shape, Dims> && !std::is_convertible_v<Dims, Shape>);
+  static_assert(!std::is_convertible_v<std::vector<double>, Shape>);
+  const std::vector<int> sizes{2, 3};
+  const std::array<int64_t, 2> order{1, 0};
+  CHECK(zeros(sizes).shape() == Shape{2, 3});
+  CHECK(zeros(std::span(sizes)).permute(order).shape() == Shape{3, 2});
+  const unsigned list[] = {4};
+  CHECK(ones(list).shape() == Shape{4});
 }

@@ -5,6 +5,7 @@
 // Every input is a program: a call's number, its arguments, and the place for its result, again
 // and again. A run begins with those in corpus/, which seeds.py writes from words; a program that
 // once failed has its line there too.
+#include <cairn/core/internal/shapes.h>
 #include <cairn/cairn.h>
 
 #include "core/ops/table.h"
@@ -133,7 +134,7 @@ void check_tensor(const Tensor& x, const char* call) {
   if (!x.defined()) return;
   const detail::View& view = x.view_of();
   expect(view.numel == view.shape.numel(), "numel is the product of the sizes", call);
-  expect(view.contiguous == is_contiguous(view.shape, view.strides), "is_contiguous", call);
+  expect(view.contiguous == detail::is_contiguous(view.shape, view.strides), "is_contiguous", call);
   expect(view.numel == 0 || view.data >= view.storage->data(), "a view lies in its storage", call);
   const Tensor g = x.grad();
   expect(!g.defined() || (g.shape() == x.shape() && g.dtype() == x.dtype()),
@@ -170,10 +171,14 @@ class Program {
   int64_t number() { return small_or_absurd(-4, 9); }
   int64_t size() { return small_or_absurd(0, 6); }
   Shape shape() {
-    return list([this] { return size(); });
+    return list<Shape>([this] { return size(); });
   }
   Dims dims() {
-    return list([this] { return number(); });
+    return list<Dims>([this] { return number(); });
+  }
+  /// Sizes of which some may be negative.
+  Shape sizes() {
+    return list<Shape>([this] { return number(); });
   }
   Scalar scalar() {
     using Limits = std::numeric_limits<double>;
@@ -209,10 +214,10 @@ class Program {
         int64_t{1} << 32, -(int64_t{1} << 62), int64_t{3037000500}, 4096,          65537};
     return absurd[b % std::size(absurd)];
   }
-  template <class F>
-  Shape list(F item) {
+  template <class List, class F>
+  List list(F item) {
     const uint8_t b = byte();
-    Shape result;
+    List result;
     for (int i = b < 240 ? b % 5 : b % 10; i > 0; --i) result.push_back(item());
     return result;
   }
@@ -344,8 +349,8 @@ const std::vector<Call>& calls() {
       {"rand_like", effect, [](Args& a) { return rand_like(a.tensor()); }},
 
       // views and copies
-      {"reshape", exact, [](Args& a) { const Tensor x = a.tensor(); return x.reshape(a.p.dims()); }},
-      {"view", exact, [](Args& a) { const Tensor x = a.tensor(); return x.view(a.p.dims()); }},
+      {"reshape", exact, [](Args& a) { const Tensor x = a.tensor(); return x.reshape(a.p.sizes()); }},
+      {"view", exact, [](Args& a) { const Tensor x = a.tensor(); return x.view(a.p.sizes()); }},
       {"transpose", exact, [](Args& a) { const Tensor x = a.tensor(); const int64_t i = a.p.number(), j = a.p.number(); return x.transpose(i, j); }},
       {"t", exact, [](Args& a) { return a.tensor().t(); }},
       {"permute", exact, [](Args& a) { const Tensor x = a.tensor(); return x.permute(a.p.dims()); }},
@@ -477,9 +482,12 @@ void run(World& world, Program& program, const char* name, Call::Kind kind, F f)
   try {
     const GradMode mode(world.grad_enabled);
     y = f(args);
-  } catch (const Error& error) {
-    expect(*error.what() != '\0', "an Error says something", name);
-    expect(describe(world) == before, "after an Error nothing has changed", name);
+  } catch (const std::exception& error) {
+    expect(dynamic_cast<const Error*>(&error) != nullptr ||
+               dynamic_cast<const std::bad_alloc*>(&error) != nullptr,
+           "only Error and std::bad_alloc come out", name);
+    expect(*error.what() != '\0', "an exception says something", name);
+    expect(describe(world) == before, "after an exception nothing has changed", name);
     return;
   }
   world.each_tensor([&](const Tensor& x) { check_tensor(x, name); });

@@ -15,7 +15,7 @@ bool near(double actual, double expected, const Tolerance& t) {
 
 // Where the k-th element in row-major order stands.
 Dims index_of(int64_t k, const Shape& shape) {
-  Dims index = shape;
+  Dims index(shape.begin(), shape.end());
   for (int64_t d = shape.size(); d-- > 0; k /= shape[d]) index[d] = k % shape[d];
   return index;
 }

@@ -86,7 +86,7 @@ Tensor Life::some_values(const Shape& shape, bool finite) {
     return copy_in(layout, x).expand(shape);
   }
   // Channels last and other orders of the dimensions in memory.
-  Dims order, back = shape;
+  Dims order, back(shape.begin(), shape.end());
   for (int64_t d = 0; d < x.dim(); ++d) {
     order.push_back(d);
     std::swap(order[d], order[static_cast<int64_t>(below(static_cast<uint64_t>(d) + 1))]);
