@@ -1,7 +1,24 @@
 // How values are written: what must be checked before, and the one counted way to do it.
 #pragma once
 
+#include <cairn/core/internal/parallel.h>
+#include <cairn/core/loops/dispatch.h>
+#include <cairn/core/loops/plan.h>
 #include <cairn/core/tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+/// Stands before a loop and says that no iteration reads what another one writes. The compiler then
+/// vectorises a loop whose outputs are inputs, too.
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"  // a sanitizer may keep the loop as it is
+#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
 
 namespace cairn::detail {
 
@@ -32,5 +49,48 @@ void write_values(const Tensor& x, const View& y) noexcept;
 
 /// x += y for equal shapes and dtypes. Checks nothing and cannot fail.
 void accumulate(const Tensor& x, const Tensor& y) noexcept;
+
+/// One run of write(): M outputs and then N inputs begin at `at`.
+template <class F, class T, std::size_t K, std::size_t... Out, std::size_t... In>
+void write_run(F f, int64_t n, std::array<T*, K> at, const std::array<int64_t, K>& stride,
+               std::index_sequence<Out...>, std::index_sequence<In...>) {
+  constexpr std::size_t M = sizeof...(Out);
+  if (std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s == 1; })) {
+    CAIRN_INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; ++i) {
+      const std::array<T, M> y{f(T{at[M + In][i]}...)};
+      ((at[Out][i] = y[Out]), ...);
+    }
+  } else {
+    for (int64_t i = 0; i < n; ++i) {
+      const std::array<T, M> y{f(T{at[M + In][i * stride[M + In]]}...)};
+      ((at[Out][i * stride[Out]] = y[Out]), ...);
+    }
+  }
+}
+
+/// outputs = f(inputs) element by element, in one pass over memory, on several threads.
+///   write([](auto p, auto g, auto b) { b += g; return std::array{p - b, b}; }, {p, b}, {p, g, b});
+/// f takes one value of each input. It returns the output's, or a std::array with one of each
+/// output. All tensors have one shape and one floating dtype, which f's values have, too; their
+/// strides may differ. An input may be an output as well; apart from that no output shares memory
+/// with another tensor. Counts as a write to each output. Checks nothing and cannot fail.
+template <class F, std::size_t M, std::size_t N>
+void write(F f, const std::reference_wrapper<const Tensor> (&outputs)[M],
+           const std::reference_wrapper<const Tensor> (&inputs)[N]) noexcept {
+  std::array<const View*, M + N> views{};
+  for (std::size_t k = 0; k < M; ++k) views[k] = &begin_write(outputs[k]);
+  for (std::size_t k = 0; k < N; ++k) views[M + k] = &inputs[k].get().view_of();
+  const Plan<M + N> plan = plan_of(views);
+  dispatch_floating(views[0]->dtype, [&]<class T>(T) {
+    parallel_for(views[0]->numel, grain_elements, [&](int64_t begin, int64_t end) {
+      plan.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+        std::array<T*, M + N> at{};
+        for (std::size_t k = 0; k < M + N; ++k) at[k] = views[k]->template as<T>() + offset[k];
+        write_run(f, n, at, stride, std::make_index_sequence<M>(), std::make_index_sequence<N>());
+      });
+    });
+  });
+}
 
 }  // namespace cairn::detail

@@ -79,6 +79,23 @@ struct Plan {
   }
 };
 
+/// The plan of N operands of one shape.
+template <std::size_t N>
+Plan<N> plan_of(const std::array<const View*, N>& operands) {
+  Plan<N> plan;
+  typename Plan<N>::Offsets stride{};
+  if (std::all_of(operands.begin(), operands.end(), [](auto* v) { return v->contiguous; })) {
+    stride.fill(1);
+    plan.add(operands[0]->numel, stride);
+    return plan;
+  }
+  for (int64_t d = 0; d < operands[0]->shape.size(); ++d) {
+    for (std::size_t k = 0; k < N; ++k) stride[k] = operands[k]->strides[d];
+    plan.add(operands[0]->shape[d], stride);
+  }
+  return plan;
+}
+
 /// The plan of an output and the inputs that broadcast to it.
 template <class... In>
 Plan<1 + sizeof...(In)> plan_of(const View& out, const In&... in) {
