@@ -1,8 +1,12 @@
-// What moves parameters.
+// What moves parameters. An optimizer is its options, the names of its state and its arithmetic.
+// OptimizerOf is the rest.
 #pragma once
 
+#include <cairn/core/load_plan.h>
 #include <cairn/core/state_dict.h>
 
+#include <array>
+#include <span>
 #include <vector>
 
 namespace cairn::optim {
@@ -11,31 +15,96 @@ struct ZeroGradOptions {
   bool set_to_none = true;  ///< false keeps the gradients and fills them with 0
 };
 
-/// Base of the optimizers.
+/// Base of the optimizers. They can be moved; a moved-from one throws Error when it is used.
 class CAIRN_API Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Moves every parameter that has a gradient; no gradient is changed. Everything is checked
-  /// first: on an Error nothing has moved.
+  /// Moves every parameter that has a gradient. No gradient is changed. After a throw nothing has
+  /// moved.
   virtual void step() = 0;
 
   /// Drops every parameter's gradient.
-  void zero_grad(const ZeroGradOptions& options = {});
+  virtual void zero_grad(const ZeroGradOptions& options = {}) = 0;
 
-  /// What the optimizer has learnt and how it is set, as tensors; they are copies.
+  virtual std::size_t group_count() const = 0;
+  /// The learning rate of a group, which a schedule reads and sets.
+  virtual double& lr(std::size_t group) = 0;
+
+  /// Copies of all options and all state, as groups.<group>.<option> and state.<parameter>.<name>.
   virtual StateDict state_dict() const = 0;
-  /// Throws Error if the dictionary is not of an optimizer over as many parameters of the same
-  /// shapes, listing every difference; then nothing has changed.
+  /// Throws Error unless the values are those of an optimizer over as many parameters of the same
+  /// shapes, and lists every difference. After a throw nothing has changed.
   virtual void load_state_dict(const StateDict& values) = 0;
+  /// The same as part of a larger load. Until plan.commit() the optimizer must not be moved, and no
+  /// group added.
+  virtual void load_state_dict(const StateDict& values, LoadPlan& plan) = 0;
 
  protected:
   Optimizer() = default;
-  Optimizer(const Optimizer&) = delete;
-  Optimizer& operator=(const Optimizer&) = delete;
+  Optimizer(Optimizer&&) noexcept = default;
+  Optimizer& operator=(Optimizer&&) noexcept = default;
+};
 
-  /// All parameters, group by group.
-  virtual std::vector<Tensor> parameters() const = 0;
+/// What an optimizer keeps for each parameter, by PyTorch's name: a tensor of the parameter's shape
+/// and dtype, or a single float64, such as a count of steps.
+struct StateName {
+  const char* name;
+  bool single = false;
+};
+
+/// What all optimizers share. Rule is what each of them adds; SGDRule is an example.
+template <class Rule>
+class CAIRN_API OptimizerOf : public Optimizer {
+ public:
+  using Options = typename Rule::Options;
+
+  /// Parameters with their own options, which may be changed between steps.
+  class Group : public Options {
+   public:
+    /// One tensor for each of Rule::state_names, undefined until a step needs it.
+    using State = std::array<Tensor, std::size(Rule::state_names)>;
+
+    Group(const Group&) = default;
+    Group& operator=(const Group&) = delete;  // it would bring other parameters
+    ~Group() = default;
+    const std::vector<Tensor>& params() const { return params_; }
+    const std::vector<State>& state() const { return state_; }  ///< of each of params()
+
+   private:
+    friend class OptimizerOf;
+    Group(const Options& options, const std::vector<Tensor>& params)
+        : Options(options), params_(params), state_(params.size()) {}
+
+    std::vector<Tensor> params_;
+    std::vector<State> state_;
+  };
+
+  /// Throws Error for an empty list, for options out of range, and for a parameter that is no
+  /// floating leaf, is a buffer, is expanded, or is there already.
+  void add_group(const std::vector<Tensor>& params, const Options& options = {}) {
+    check_in_use();
+    add(params, options);
+  }
+  std::span<Group> groups() { return check_in_use(), groups_; }
+  std::span<const Group> groups() const { return check_in_use(), groups_; }
+
+  std::size_t group_count() const override { return groups().size(); }
+  double& lr(std::size_t group) override;
+  void step() override;
+  void zero_grad(const ZeroGradOptions& options = {}) override;
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& values) override;
+  void load_state_dict(const StateDict& values, LoadPlan& plan) override;
+
+ protected:
+  OptimizerOf(const std::vector<Tensor>& params, const Options& options) { add(params, options); }
+
+ private:
+  void add(const std::vector<Tensor>& params, const Options& options);
+  void check_in_use() const;
+
+  std::vector<Group> groups_;  // empty in a moved-from optimizer
 };
 
 }  // namespace cairn::optim

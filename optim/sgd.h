@@ -1,4 +1,4 @@
-// Stochastic gradient descent: every parameter with a gradient moves, or none does.
+// Stochastic gradient descent.
 #pragma once
 
 #include <cairn/optim/optimizer.h>
@@ -14,6 +14,25 @@ struct SGDOptions {
   bool maximize = false;
 };
 
+/// The names, the state and the arithmetic of SGD. OptimizerOf calls it.
+struct CAIRN_API SGDRule {
+  using Options = SGDOptions;
+  static constexpr const char* name = "SGD";  ///< begins every Error
+  static constexpr StateName state_names[] = {{"momentum_buffer"}};
+
+  /// Calls f(name, option) for every option, by PyTorch's names.
+  template <class O, class F>
+  static void each_option(O& options, F f);
+  /// Throws Error unless the options are in range.
+  static void check_options(std::size_t group, const Options& o);
+  /// Do the options make use of that state?
+  static bool uses(const Options& o, std::size_t state);
+  /// Moves one parameter. Everything has been checked, and the state in use is there. At its first
+  /// use it is 0.
+  static void update(const Options& o, const Tensor& param, const Tensor& grad,
+                     std::span<const Tensor> state, bool first) noexcept;
+};
+
 /// Stochastic gradient descent. For each parameter p with gradient g:
 ///   if maximize: g = -g
 ///   g = g + weight_decay * p
@@ -22,30 +41,11 @@ struct SGDOptions {
 ///   p = p - lr * g
 /// A parameter without a gradient is left alone, decay included.
 /// Source: Sutskever et al. 2013; agrees with torch.optim.SGD.
-class CAIRN_API SGD : public Optimizer {
+class SGD : public OptimizerOf<SGDRule> {
  public:
-  /// Parameters with options of their own, which may be changed between steps.
-  struct Group : SGDOptions {
-    std::vector<Tensor> params;
-    std::vector<Tensor> momentum_buffers;  ///< one a parameter, undefined before its first step
-  };
-
-  /// Throws Error for an empty list, for what is no trainable leaf or stands there twice, for a
-  /// buffer, and for options out of range, here and again at each step.
-  explicit SGD(const std::vector<Tensor>& params, const SGDOptions& options = {});
-  void add_group(const std::vector<Tensor>& params, const SGDOptions& options = {});
-
-  std::vector<Group>& groups() { return groups_; }
-  const std::vector<Group>& groups() const { return groups_; }
-
-  void step() override;
-  StateDict state_dict() const override;
-  void load_state_dict(const StateDict& values) override;
-
- private:
-  std::vector<Tensor> parameters() const override;
-
-  std::vector<Group> groups_;
+  /// The first group. add_group() says what is refused.
+  explicit SGD(const std::vector<Tensor>& params, const SGDOptions& options = {})
+      : OptimizerOf(params, options) {}
 };
 
 }  // namespace cairn::optim

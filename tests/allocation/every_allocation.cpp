@@ -75,7 +75,8 @@ Bits state(const nn::Module& model) {
 Bits state(const optim::SGD& optimizer) {
   Bits bits = values(optimizer.state_dict());
   for (const auto& group : optimizer.groups()) {
-    bits << state(group.params) << state(group.momentum_buffers);
+    bits << state(group.params());
+    for (const auto& kept : group.state()) bits << state({kept.begin(), kept.end()});
   }
   return bits;
 }

@@ -172,8 +172,8 @@ TEST_CASE("zero_grad: no gradient has changed, whatever allocation fails") {
   const auto by_writing = [](Training& t) { t.optimizer.zero_grad({.set_to_none = false}); };
   const auto of_model = [](Training& t) { t.model->zero_grad(); };
   const auto backwards = all({zero_grad, forward, compare, backward});
-  CHECK(fail_in_training("zero_grad", backwards, zero_grad, nothing) > 10);
-  CHECK(fail_in_training("zero_grad to 0", backwards, by_writing, nothing) > 50);
+  CHECK(fail_in_training("zero_grad", backwards, zero_grad, nothing) == 0);  // it needs no memory
+  CHECK(fail_in_training("zero_grad to 0", backwards, by_writing, nothing) > 40);
   CHECK(fail_in_training("zero_grad of the model", backwards, of_model, nothing) > 50);
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("a step of a single model: more than 50 allocations are made to fail, 
       [](const StateDict& from, Training& to) { to.model->load_state_dict(from); }, one);
   CHECK(in_forward > 2 * 20);
   CHECK(in_backward > 2 * 20);
-  CHECK(in_step > 2 * 5);
+  CHECK(in_step > 2 * 3);
   CHECK(in_load > 2 * 20);
   CHECK(in_forward + in_backward + in_step + in_load > 2 * 50);
 }

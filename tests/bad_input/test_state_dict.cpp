@@ -115,7 +115,7 @@ TEST_CASE("bad input: a model loads everything or nothing, and lists all that is
 
 TEST_CASE("bad input: an optimizer loads everything or nothing") {
   static constexpr BadCall calls[] = {
-      {"SGD: the state was not loaded, because\n  groups.0.lr: missing, or not one number\n  "
+      {"SGD: nothing was loaded, because\n  groups.0.lr: missing, or not one number\n  "
        "groups.0.momentum: missing, or not one number\n  groups.0.dampening: missing, or not one "
        "number\n  groups.0.weight_decay: missing, or not one number\n  groups.0.nesterov: missing, "
        "or not one number\n  groups.0.maximize: missing, or not one number",
@@ -124,32 +124,32 @@ TEST_CASE("bad input: an optimizer loads everything or nothing") {
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.lr"] = tensor(-1); }); }},
       {"SGD: group 0: momentum is nan; it must be finite and not negative",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.momentum"] = tensor(NAN); }); }},
-      {"SGD: the state was not loaded, because\n  groups.0.lr: missing, or not one number",
+      {"SGD: nothing was loaded, because\n  groups.0.lr: missing, or not one number",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.lr"] = zeros({2}); }); }},
-      {"SGD: the state was not loaded, because\n  groups.0.lr: missing, or not one number",
+      {"SGD: nothing was loaded, because\n  groups.0.lr: missing, or not one number",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.lr"] = Tensor(); }); }},
-      {"SGD: the state was not loaded, because\n  groups.0.nesterov: missing, or not one number",
+      {"SGD: nothing was loaded, because\n  groups.0.nesterov: missing, or not one number",
        [](World& w) { restored(w, [](StateDict& d) { d.erase("groups.0.nesterov"); }); }},
-      {"SGD: the state was not loaded, because\n  groups.1.lr: there is no such group, parameter "
+      {"SGD: nothing was loaded, because\n  groups.1.lr: there is no such group, parameter "
        "or option",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.1.lr"] = tensor(1); }); }},
-      {"SGD: the state was not loaded, because\n  state.0.momentum_buffer: [2] given, the "
-       "parameter is [4, 3]",
+      {"SGD: nothing was loaded, because\n  state.0.momentum_buffer: [2] given, "
+       "expected [4, 3]",
        [](World& w) {
          restored(w, [](StateDict& d) { d["state.0.momentum_buffer"] = zeros({2}); });
        }},
-      {"SGD: the state was not loaded, because\n  state.0.momentum_buffer: an undefined tensor "
-       "given, the parameter is [4, 3]",
+      {"SGD: nothing was loaded, because\n  state.0.momentum_buffer: an undefined tensor "
+       "given, expected [4, 3]",
        [](World& w) {
          restored(w, [](StateDict& d) { d["state.0.momentum_buffer"] = Tensor(); });
        }},
-      {"SGD: the state was not loaded, because\n  state.99.momentum_buffer: there is no such "
+      {"SGD: nothing was loaded, because\n  state.99.momentum_buffer: there is no such "
        "group, parameter or option",
        [](World& w) {
          restored(w, [](StateDict& d) { d["state.99.momentum_buffer"] = zeros({2}); });
        }},
-      {"SGD: the state was not loaded, because\n  groups.0.lr: missing, or not one number\n  "
-       "state.0.momentum_buffer: [] given, the parameter is [4, 3]\n  state.0.exp_avg: there is no "
+      {"SGD: nothing was loaded, because\n  groups.0.lr: missing, or not one number\n  "
+       "state.0.momentum_buffer: [] given, expected [4, 3]\n  state.0.exp_avg: there is no "
        "such group, parameter or option",
        [](World& w) {
          restored(w, [](StateDict& d) {

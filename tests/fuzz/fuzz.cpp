@@ -78,7 +78,7 @@ struct World {
     }
     if (!sgd) return;
     for (const optim::SGD::Group& group : sgd->groups()) {
-      for (const Tensor& b : group.momentum_buffers) f(b);
+      for (const auto& state : group.state()) f(state[0]);
     }
   }
 };
@@ -449,7 +449,8 @@ const std::vector<Call>& calls() {
       {"step", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->step(); return Tensor(); }},
       {"sgd.zero_grad", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->zero_grad({.set_to_none = a.p.flag()}); return Tensor(); }},
       {"a group's options", effect, [](Args& a) { if (a.world.sgd) static_cast<optim::SGDOptions&>(a.world.sgd->groups()[0]) = sgd_options(a.p); return Tensor(); }},
-      {"a momentum buffer", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->groups()[0].momentum_buffers[0] = a.tensor(); return Tensor(); }},
+      {"lr by group", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->lr(a.p.flag() ? 0 : 1) = a.p.flag() ? 0.01 : -1; return Tensor(); }},
+      {"move the SGD", effect, [](Args& a) { if (a.world.sgd) { optim::SGD moved = std::move(*a.world.sgd); *a.world.sgd = std::move(moved); } return Tensor(); }},
       {"sgd.load_state_dict", effect, [](Args& a) { if (!a.world.sgd) return Tensor(); StateDict dict = a.world.sgd->state_dict(); dict[a.p.one_of({"groups.0.lr", "groups.0.nesterov", "state.0.momentum_buffer", "state.1.momentum_buffer", "other"})] = a.tensor(); a.world.sgd->load_state_dict(dict); return Tensor(); }},
 
       // randomness

@@ -243,7 +243,7 @@ TEST_CASE("module: an optimizer goes on with a converted model, its momentum inc
       sum(m(tensor({{1, -1, 2, 0.5}}, {.dtype = m.weight.dtype()}))).backward();
       optimizer.step();
     }
-    CHECK(optimizer.groups()[0].momentum_buffers[0].dtype() == m.weight.dtype());
+    CHECK(optimizer.groups()[0].state()[0][0].dtype() == m.weight.dtype());
     return m.weight.detach().to(DType::float64);
   };
   CHECK(equal(train(true), train(false)));

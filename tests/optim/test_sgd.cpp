@@ -2,6 +2,7 @@
 #include "support/golden.h"
 
 #include <cairn/core/autograd.h>
+#include <cairn/core/load_plan.h>
 #include <cairn/core/random.h>
 #include <cairn/optim/sgd.h>
 
@@ -10,6 +11,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -72,7 +74,7 @@ TEST_CASE("sgd: five steps with every option are PyTorch's") {
         CHECK(close(p.to(DType::float64), path[step], tolerance));
         CHECK(equal(p.grad(), gradients[step].to(dtype)));
       }
-      const Tensor buffer = optimizer.groups()[0].momentum_buffers[0];
+      const Tensor buffer = optimizer.groups()[0].state()[0][0];
       CHECK(buffer.defined() == golden("sgd").contains(name + "/momentum_buffer"));
       if (buffer.defined()) {
         CHECK(
@@ -103,7 +105,7 @@ TEST_CASE("sgd: without a gradient nothing moves, not even by decay; with a zero
   SGD optimizer({p}, {.lr = 0.5, .momentum = 0.9, .weight_decay = 0.5});
   optimizer.step();
   CHECK(equal(p, tensor({1, 2})));
-  CHECK_FALSE(optimizer.groups()[0].momentum_buffers[0].defined());
+  CHECK_FALSE(optimizer.groups()[0].state()[0][0].defined());
   p.set_grad(zeros({2}));
   optimizer.step();
   CHECK(equal(p, tensor({0.75, 1.5})));
@@ -143,7 +145,7 @@ TEST_CASE("sgd: momentum survives the parameter's conversion to another dtype") 
   wide.set_grad(tensor({0.5, 0.25}, f64));
   SGD other({wide}, {.lr = 0.5, .momentum = 0.5});
   other.load_state_dict(optimizer.state_dict());
-  CHECK(other.groups()[0].momentum_buffers[0].dtype() == DType::float64);
+  CHECK(other.groups()[0].state()[0][0].dtype() == DType::float64);
   other.step();
   CHECK(equal(wide, tensor({0.375, 1.6875}, f64)));
 }
@@ -237,4 +239,93 @@ TEST_CASE("sgd: state_dict() gives copies, one entry an option and a momentum bu
   const Tensor before = state.at("state.0.momentum_buffer").clone();
   optimizer.step();
   CHECK(equal(state.at("state.0.momentum_buffer"), before));
+}
+
+TEST_CASE("sgd: an optimizer can be moved, and a moved-from one says so") {
+  Tensor p = small(), q = small();
+  SGD first({p}, {.lr = 1, .momentum = 0.5});
+  first.step();
+  SGD second = std::move(first);
+  second.step();
+  CHECK(equal(p, tensor({1 - 0.5 - 0.75, 2 - 0.25 - 0.375})));
+  SGD third({q}, {.lr = 9});
+  third = std::move(second);
+  CHECK(third.groups()[0].params()[0].handle().get() == p.handle().get());
+  CHECK(third.lr(0) == 1);
+
+  const char* const text = "SGD: this optimizer was moved from; use the one that it was moved to";
+  CHECK_ERROR(first.step(), text);
+  CHECK_ERROR(first.zero_grad(), text);
+  CHECK_ERROR(first.state_dict(), text);
+  CHECK_ERROR(first.load_state_dict(third.state_dict()), text);
+  CHECK_ERROR(first.add_group({q}), text);
+  CHECK_ERROR(first.groups(), text);
+  CHECK_ERROR(std::as_const(second).groups(), text);
+  CHECK_ERROR(first.lr(0), text);
+  CHECK_ERROR(first.group_count(), text);
+}
+
+TEST_CASE("sgd: a schedule sees an Optimizer, and sets the learning rate of each group") {
+  Tensor a = small(), b = small();
+  SGD sgd({a}, {.lr = 1});
+  sgd.add_group({b}, {.lr = 2});
+  optim::Optimizer& optimizer = sgd;
+  for (std::size_t k = 0; k < optimizer.group_count(); ++k) optimizer.lr(k) /= 2;
+  optimizer.step();
+  CHECK(equal(a, tensor({0.75, 1.875})));
+  CHECK(equal(b, tensor({0.5, 1.75})));
+  CHECK_ERROR(optimizer.lr(2), "SGD: there is no group 2");
+}
+
+TEST_CASE("sgd: an optimizer and a model load by one plan, all or nothing") {
+  Tensor p = small();
+  SGD optimizer({p}, {.lr = 0.5, .momentum = 0.5});
+  optimizer.step();
+  const StateDict state = optimizer.state_dict();
+  const auto& group = optimizer.groups()[0];
+  const Tensor buffer = group.state()[0][0];
+  optimizer.lr(0) = 3;
+  LoadPlan plan;
+  plan.write(p.detach(), tensor({7, 8}));
+  optimizer.load_state_dict(state, plan);
+  CHECK(optimizer.lr(0) == 3);
+  CHECK(group.state()[0][0].handle().get() == buffer.handle().get());
+  plan.check("load");
+  plan.commit();
+  CHECK(equal(p, tensor({7, 8})));
+  CHECK(optimizer.lr(0) == 0.5);
+  CHECK(equal(group.state()[0][0], buffer));
+  CHECK(group.state()[0][0].handle().get() != buffer.handle().get());
+}
+
+TEST_CASE("sgd: momentum that is turned off is kept, and goes on when it is turned on again") {
+  Tensor p = small();
+  SGD optimizer({p}, {.lr = 1, .momentum = 0.5});
+  optimizer.step();  // by 0.5 and 0.25
+  optimizer.groups()[0].momentum = 0;
+  optimizer.step();  // the same
+  CHECK(equal(p, tensor({0, 1.5})));
+  optimizer.groups()[0].momentum = 0.5;
+  optimizer.step();  // by 0.75 and 0.375
+  CHECK(equal(p, tensor({-0.75, 1.125})));
+}
+
+TEST_CASE("sgd: large, small, empty and expanded operands step as the formula says") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const Shape& shape : {Shape{}, Shape{1}, Shape{0, 3}, Shape{5, 7}, Shape{300, 333}}) {
+      CAPTURE(shape);
+      manual_seed(3);
+      Tensor p = randn(shape, {.dtype = dtype}).requires_grad_();
+      const Tensor start = p.detach().clone();
+      p.set_grad(randn(shape, {.dtype = dtype}));
+      SGD optimizer({p}, {.lr = 0.25, .momentum = 0.5});
+      optimizer.step();
+      const Tensor g = p.grad();
+      p.set_grad(tensor(2, {.dtype = dtype}).expand(shape));
+      optimizer.step();
+      const Tensor b = 0.5 * g + 2;
+      CHECK(equal(p, start - 0.25 * g - 0.25 * b));
+      CHECK(equal(optimizer.groups()[0].state()[0][0], b));
+    }
+  }
 }

@@ -103,8 +103,8 @@ std::vector<std::pair<std::string, std::string>> World::snapshot() const {
   }
   for (const auto& [name, t] : sgd.state_dict()) add(name, bits(t));
   for (const auto& group : sgd.groups()) {
-    for (const Tensor& p : group.params) add("sgd: a parameter", fmt::ptr(p.handle().get()));
-    for (const Tensor& b : group.momentum_buffers) add("sgd: a buffer", all_of(b));
+    for (const Tensor& p : group.params()) add("sgd: a parameter", fmt::ptr(p.handle().get()));
+    for (const auto& state : group.state()) add("sgd: a buffer", all_of(state[0]));
   }
   add("the generator", bits(default_generator().state()));
   add("gradients enabled", is_grad_enabled());

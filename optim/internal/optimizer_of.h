@@ -1,0 +1,251 @@
+// The members of OptimizerOf. Each optimizer's source file instantiates them.
+//
+// A step and a load are prepared as a whole, checks and memory included. What remains cannot fail.
+#pragma once
+
+#include <cairn/core/autograd.h>
+#include <cairn/core/internal/writing.h>
+#include <cairn/core/ops.h>
+#include <cairn/optim/optimizer.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+namespace cairn::optim {
+
+// ---- what is checked ----
+
+inline void check_not_negative(const char* optimizer, std::size_t group, const char* option,
+                               double value) {
+  check(std::isfinite(value) && value >= 0,
+        "{}: group {}: {} is {}; it must be finite and not negative", optimizer, group, option,
+        detail::without_sign(value));
+}
+
+inline void check_parameter(const char* optimizer, std::size_t group, std::size_t i,
+                            const Tensor& p) {
+  check(p.defined(), "{}: group {}: parameter {} is undefined", optimizer, group, i);
+  check(!p.view_of().storage->guarded,
+        "{}: group {}: parameter {} {} is a buffer, which is never trained", optimizer, group, i,
+        p.shape());
+  check(p.is_leaf(), "{}: group {}: parameter {} {} is no leaf: an op computed it", optimizer,
+        group, i, p.shape());
+  check(is_floating(p.dtype()),
+        "{}: group {}: parameter {} {} is {}; only float32 and float64 are trained", optimizer,
+        group, i, p.shape(), p.dtype());
+  detail::check_writable(optimizer, p);
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::check_in_use() const {
+  check(!groups_.empty(), "{}: this optimizer was moved from; use the one that it was moved to",
+        Rule::name);
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::add(const std::vector<Tensor>& params, const Options& options) {
+  const NoGrad guard;
+  const std::size_t k = groups_.size();
+  Rule::check_options(k, options);
+  check(!params.empty(), "{}: group {}: no parameters", Rule::name, k);
+  std::unordered_set<const void*> seen;
+  for (const Group& group : groups_) {
+    for (const Tensor& p : group.params_) seen.insert(&p.impl());
+  }
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    check_parameter(Rule::name, k, i, params[i]);
+    check(seen.insert(&params[i].impl()).second, "{}: group {}: parameter {} {} is there twice",
+          Rule::name, k, i, params[i].shape());
+  }
+  groups_.push_back(Group(options, params));
+}
+
+template <class Rule>
+double& OptimizerOf<Rule>::lr(std::size_t group) {
+  check(group < group_count(), "{}: there is no group {}", Rule::name, group);
+  return groups_[group].lr;
+}
+
+// ---- a step ----
+
+inline Shape state_shape(const StateName& state, const Tensor& p) {
+  return state.single ? Shape() : p.shape();
+}
+inline DType state_dtype(const StateName& state, const Tensor& p) {
+  return state.single ? DType::float64 : p.dtype();
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::step() {
+  check_in_use();
+  const NoGrad guard;
+  struct Move {
+    const Group& group;
+    const Tensor& param;
+    Tensor gradient;
+    typename Group::State& state;
+    typename Group::State next;  // what becomes of the state
+    bool first = false;          // was it missing?
+  };
+  std::vector<Move> moves;
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
+    Group& group = groups_[k];
+    Rule::check_options(k, group);
+    for (std::size_t i = 0; i < group.params_.size(); ++i) {
+      const Tensor& p = group.params_[i];
+      check_parameter(Rule::name, k, i, p);
+      if (!p.grad().defined()) continue;
+      Move& move = moves.emplace_back(Move{group, p, p.grad(), group.state_[i], group.state_[i]});
+      for (std::size_t s = 0; s < move.next.size(); ++s) {
+        if (!Rule::uses(group, s)) continue;
+        const StateName& name = Rule::state_names[s];
+        const DType dtype = state_dtype(name, p);
+        if (move.next[s].defined()) {
+          move.next[s] = move.next[s].to(dtype);  // the model may have been converted
+        } else {
+          move.next[s] = zeros(state_shape(name, p), {.dtype = dtype});
+          move.first = true;
+        }
+      }
+    }
+  }
+  for (Move& move : moves) {  // from here on nothing can fail
+    move.state.swap(move.next);
+    Rule::update(move.group, move.param, move.gradient, move.state, move.first);
+  }
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::zero_grad(const ZeroGradOptions& options) {
+  check_in_use();
+  const NoGrad guard;
+  std::vector<std::pair<Tensor, Tensor>> kept;  // parameters and the gradients that they keep
+  for (Group& group : groups_) {
+    for (Tensor& p : group.params_) {
+      Tensor g = options.set_to_none ? Tensor() : p.grad();
+      if (!g.defined()) continue;
+      if (g.requires_grad() || detail::overlaps_itself(g.view_of())) {
+        // The values of a gradient that was made with create_graph are that graph's, too. One value
+        // of an expanded gradient, as that of sum() then is, stands for several elements.
+        g = empty_like(g);
+      } else {
+        detail::check_writable("zero_grad", g);
+      }
+      kept.emplace_back(p, g);
+    }
+  }
+  for (Group& group : groups_) {  // from here on nothing can fail
+    for (Tensor& p : group.params_) p.zero_grad();
+  }
+  for (auto& [p, g] : kept) {
+    detail::write([]<class T>(T) { return T{0}; }, {g}, {g});
+    p.set_grad(g);
+  }
+}
+
+// ---- saving and loading ----
+
+inline std::string option_key(std::size_t group, const char* name) {
+  return fmt::format("groups.{}.{}", group, name);
+}
+inline std::string state_key(std::size_t param, const StateName& state) {
+  return fmt::format("state.{}.{}", param, state.name);
+}
+
+template <Arithmetic T>
+Tensor save_option(T option) {
+  return full({}, option, {.dtype = DType::float64});
+}
+/// Adds a problem unless `value` is one number.
+template <Arithmetic T>
+void load_option(T& option, const std::string& key, const Tensor* value, LoadPlan& plan) {
+  if (value != nullptr && value->defined() && value->numel() == 1) {
+    option = value->item<T>();
+  } else {
+    plan.problem(key + ": missing, or not one number");
+  }
+}
+
+/// p's state. There is none if p has not stepped yet.
+inline Tensor load_state(const StateName& state, const Tensor& p, const std::string& key,
+                         const Tensor* value, LoadPlan& plan) {
+  if (value == nullptr) return {};
+  const Shape shape = state_shape(state, p);
+  if (value->defined() && value->shape() == shape) {
+    return value->detach().to(state_dtype(state, p)).clone();
+  }
+  plan.problem(fmt::format("{}: {} given, expected {}", key,
+                           value->defined() ? to_string(value->shape()) : "an undefined tensor",
+                           shape));
+  return {};
+}
+
+template <class Rule>
+StateDict OptimizerOf<Rule>::state_dict() const {
+  check_in_use();
+  StateDict dict;
+  std::size_t index = 0;  // of a parameter among those of all groups
+  for (std::size_t k = 0; k < groups_.size(); ++k) {
+    Rule::each_option(groups_[k], [&](const char* name, const auto& option) {
+      dict[option_key(k, name)] = save_option(option);
+    });
+    for (const auto& state : groups_[k].state_) {
+      for (std::size_t s = 0; s < state.size(); ++s) {
+        if (state[s].defined()) dict[state_key(index, Rule::state_names[s])] = state[s].clone();
+      }
+      ++index;
+    }
+  }
+  return dict;
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::load_state_dict(const StateDict& values) {
+  LoadPlan plan;
+  load_state_dict(values, plan);
+  plan.check(Rule::name);
+  plan.commit();
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::load_state_dict(const StateDict& values, LoadPlan& plan) {
+  check_in_use();
+  const NoGrad guard;
+  std::vector<Group> loaded = groups_;
+  std::unordered_set<std::string> known;
+  const auto find = [&](const std::string& key) {
+    known.insert(key);
+    return values.contains(key) ? &values.at(key) : nullptr;
+  };
+  std::size_t index = 0;
+  for (std::size_t k = 0; k < loaded.size(); ++k) {
+    Rule::each_option(loaded[k], [&](const char* name, auto& option) {
+      const std::string key = option_key(k, name);
+      load_option(option, key, find(key), plan);
+    });
+    Rule::check_options(k, loaded[k]);
+    for (std::size_t i = 0; i < loaded[k].params_.size(); ++i, ++index) {
+      for (std::size_t s = 0; s < std::size(Rule::state_names); ++s) {
+        const StateName& state = Rule::state_names[s];
+        const std::string key = state_key(index, state);
+        loaded[k].state_[i][s] = load_state(state, loaded[k].params_[i], key, find(key), plan);
+      }
+    }
+  }
+  for (const auto& [key, value] : values) {
+    if (known.contains(key)) continue;
+    plan.problem(key + ": there is no such group, parameter or option");
+  }
+  plan.then([this, loaded]() mutable {
+    for (std::size_t k = 0; k < groups_.size(); ++k) {
+      static_cast<Options&>(groups_[k]) = loaded[k];
+      groups_[k].state_.swap(loaded[k].state_);
+    }
+  });
+}
+
+}  // namespace cairn::optim
