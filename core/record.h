@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,6 +46,15 @@ class Gradients {
 
 namespace detail {
 
+/// What messages call a parameter: its own name, after that of the module that holds it. A module
+/// gets its own name when another one takes it in; so a path is put together when it is asked for.
+struct Name {
+  std::string own;
+  std::shared_ptr<const Name> module = nullptr;
+
+  std::string path() const;
+};
+
 /// Where a tensor's gradient is kept, and what happens when it arrives. The tensor and the graph
 /// share it, so that the graph does not keep a leaf's values alive.
 struct GradSlot : Counted {
@@ -52,7 +62,7 @@ struct GradSlot : Counted {
 
   Tensor grad;
   std::vector<std::pair<uint64_t, Ref<Hook>>> hooks;
-  std::string name;                   // of a parameter, for messages
+  std::shared_ptr<const Name> name;   // of a parameter
   const TensorImpl* owner = nullptr;  // whose .grad this is; null when that tensor has died
   bool requires_grad = false;         // of a leaf
   bool retain = false;                // of an op's output

@@ -1,8 +1,9 @@
-// Batch normalisation layers: which statistics normalise, and when the record moves.
+// Batch normalisation layers: which statistics normalise, and when the running ones are updated.
+// A record is one named set of running statistics: mean, variance and count.
 //
-//   StatsMode | train(): normalises by | train(): records  | eval(): normalises by
+//   StatsMode | train(): normalises by | train(): updates  | eval(): normalises by
 //   track     | the batch              | mean, var, count  | the record
-//   hold      | the batch              | nothing           | the record as last recorded
+//   hold      | the batch              | nothing           | the record as last updated
 //   frozen    | the record             | nothing           | the record
 //
 // The mode is sticky: train() and eval() never change it. A layer built with
@@ -23,17 +24,17 @@ CAIRN_API std::string to_string(StatsMode mode);
 
 struct BatchNormOptions {
   double eps = 1e-5;
-  std::optional<double> momentum = 0.1;  ///< nullopt: the record is the average of all batches
+  std::optional<double> momentum = 0.1;  ///< nullopt: the average of all batches
   bool affine = true;
   bool track_running_stats = true;
-  bool check_finite = false;  ///< throw for statistics that are not finite, or not as recorded
+  bool check_finite = false;  ///< throw for statistics that the record could not hold as finite
 };
 
 /// What the three layers share; each of them states only its ranks.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias
 /// Shape: x (N, C, *) -> y (N, C, *); weight, bias, running_mean and running_var (C).
 /// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var. mean, var and count
-/// move together, after the output exists, or not at all.
+/// are updated together, after the output exists, or not at all.
 /// Throws Error for another rank, C or dtype, or where the batch normalises one value a channel.
 /// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.BatchNorm*d while tracking.
 class CAIRN_API BatchNorm : public Module {
@@ -43,7 +44,7 @@ class CAIRN_API BatchNorm : public Module {
 
   StatsMode stats_mode() const;
   /// track on a layer without a record gives it one, (0, 1, 0). hold on a layer built untracked
-  /// takes it away again while nothing was recorded or assigned, and changes nothing without one.
+  /// takes it away again while nothing was updated or assigned, and changes nothing without one.
   /// frozen throws Error without one.
   void set_stats_mode(StatsMode mode);
   /// StatsMode track or hold, under PyTorch's name.
@@ -74,16 +75,17 @@ class CAIRN_API BatchNorm : public Module {
   friend struct Statistics;
 
   Statistics& statistics() const;
-  Tensor by_batch(const Tensor& x);
-  std::vector<std::pair<std::string, Buffer*>> record_buffers() const override;
-  void make_records(const std::string& path, const StateDict& values) override;
-  void settle_records(bool keep) noexcept override;
+  Tensor normalize_by_batch(const Tensor& x);
+  void check_finite(const Tensor& mean, const Tensor& var, double unbias, bool updates) const;
+  std::vector<StateTensor> own_state() const override;
+  void make_state(std::vector<StateTensor>& state, const std::string& path, const StateDict& values,
+                  LoadPlan& plan) override;
 
   const char* kind_;
   Ranks ranks_;
   int64_t num_features_;
   BatchNormOptions options_;
-  std::shared_ptr<Statistics> statistics_;  // on the heap: it stays where it is
+  std::shared_ptr<Statistics> statistics_;
 };
 
 /// For (N, C) or (N, C, L).

@@ -1,9 +1,5 @@
 // The order and rounding of PyTorch's own draws, so that a seed gives the same weights.
 #include <cairn/core/autograd.h>
-#include <cairn/core/internal/making.h>
-#include <cairn/core/internal/operands.h>
-#include <cairn/core/internal/writing.h>
-#include <cairn/core/ops.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/init.h>
 
@@ -11,13 +7,13 @@
 
 namespace cairn::nn::init {
 
-void uniform_(Tensor& x, double bound) {
+void uniform_(Tensor x, double bound) {
   const NoGrad guard;
   default_generator().fill_uniform(x, -bound, bound);
 }
 
-void kaiming_uniform_(Tensor& weight) {
-  detail::check_defined("kaiming_uniform_", weight);
+void kaiming_uniform_(Tensor weight) {
+  weight.impl("kaiming_uniform_");  // throws if it is undefined
   check(weight.dim() == 2, "kaiming_uniform_: a weight is (out, in), got {}", weight.shape());
   const auto in = static_cast<double>(weight.size(1));
   if (in == 0) return;

@@ -1,4 +1,4 @@
-// Layers without parameters, and Sequential, which calls its children in the order they came.
+// Layers without parameters, and Sequential, which calls its children in order.
 #include <cairn/core/ops.h>
 #include <cairn/nn/layers.h>
 
@@ -11,21 +11,23 @@ Tensor ReLU::forward(const Tensor& x) { return relu(x); }
 Tensor Flatten::forward(const Tensor& x) { return x.flatten(options_.start_dim, options_.end_dim); }
 
 std::string Flatten::extra_repr() const {
-  return detail::no_bad_alloc("Flatten", [&] {
-    return fmt::format("start_dim={}, end_dim={}", options_.start_dim, options_.end_dim);
-  });
+  return fmt::format("start_dim={}, end_dim={}", options_.start_dim, options_.end_dim);
 }
 
-Module& Sequential::operator[](int64_t i) const {
-  const auto n = static_cast<int64_t>(modules_.size());
+std::size_t Sequential::index(int64_t i) const {
+  const auto n = static_cast<int64_t>(size());
   check(i >= -n && i < n, "Sequential: there is no module {} of {}", i, n);
-  return *modules_[static_cast<std::size_t>(i < 0 ? i + n : i)];
+  return static_cast<std::size_t>(i < 0 ? i + n : i);
+}
+
+void Sequential::fail_type(int64_t i, const std::type_info& wanted) const {
+  throw Error(fmt::format("Sequential: module {} is a {}, not a {}", i, (*this)[i].kind(),
+                          detail::class_name(wanted)));
 }
 
 Tensor Sequential::forward(const Tensor& x) {
-  check_usable();
   Tensor y = x;
-  for (Module* const module : modules_) y = (*module)(y);
+  for (std::size_t i = 0; i < size(); ++i) y = child_at(i)(y);
   return y;
 }
 

@@ -35,36 +35,41 @@ class CAIRN_API Flatten : public Module {
 class CAIRN_API Sequential : public Module {
  public:
   Sequential() = default;
-  template <class... M>
-  requires(sizeof...(M) > 0 && (!std::is_lvalue_reference_v<M> && ...) &&
-           (std::derived_from<M, Module> && ...)) explicit Sequential(M&&... modules) {
-    (push_back(std::forward<M>(modules)), ...);
+  template <std::derived_from<Module>... M>
+  requires(sizeof...(M) > 0) explicit Sequential(M&&... modules) {
+    (push_back(std::move(modules)), ...);
   }
 
-  template <class M>
-  requires(!std::is_lvalue_reference_v<M> &&
-           std::derived_from<M, Module>) M& push_back(M&& module) {
-    return push_back(std::to_string(modules_.size()), std::forward<M>(module));
+  template <std::derived_from<Module> M>
+  M& push_back(M&& module) {
+    return child(std::to_string(size()), std::move(module));
   }
-  template <class M>
-  requires(!std::is_lvalue_reference_v<M> &&
-           std::derived_from<M, Module>) M& push_back(std::string_view name, M&& module) {
-    return detail::no_bad_alloc("push_back", [&]() -> M& {
-      modules_.reserve(modules_.size() + 1);  // first: what is registered is also called
-      M& slot = child(name, std::forward<M>(module));
-      modules_.push_back(&slot);
-      return slot;
-    });
+  template <std::derived_from<Module> M>
+  M& push_back(std::string_view name, M&& module) {
+    return child(name, std::move(module));
   }
 
-  std::size_t size() const { return modules_.size(); }
+  std::size_t size() const { return child_count(); }
   /// Throws Error out of range; negative i counts from the end.
-  Module& operator[](int64_t i) const;
+  Module& operator[](int64_t i) { return child_at(index(i)); }
+  const Module& operator[](int64_t i) const { return child_at(index(i)); }
+  /// The same as an M: seq.at<nn::BatchNorm1d>(0). Throws Error for a module of another type.
+  template <std::derived_from<Module> M>
+  M& at(int64_t i) {
+    auto* const module = dynamic_cast<M*>(&(*this)[i]);
+    if (module == nullptr) fail_type(i, typeid(M));
+    return *module;
+  }
+  template <std::derived_from<Module> M>
+  const M& at(int64_t i) const {
+    return const_cast<Sequential*>(this)->at<M>(i);
+  }
 
   Tensor forward(const Tensor& x) override;
 
  private:
-  std::vector<Module*> modules_;  // the children, in order
+  std::size_t index(int64_t i) const;
+  [[noreturn]] void fail_type(int64_t i, const std::type_info& wanted) const;
 };
 
 }  // namespace cairn::nn

@@ -1,8 +1,4 @@
 // The affine layer: its weight is drawn first, then its bias.
-#include <cairn/core/autograd.h>
-#include <cairn/core/internal/making.h>
-#include <cairn/core/internal/operands.h>
-#include <cairn/core/internal/writing.h>
 #include <cairn/core/ops.h>
 #include <cairn/nn/init.h>
 #include <cairn/nn/linear.h>
@@ -16,16 +12,17 @@ namespace cairn::nn {
 static Tensor empty_weight(int64_t in, int64_t out) {
   check(in >= 0 && out >= 0, "Linear: in_features {} and out_features {} must not be negative", in,
         out);
-  return detail::new_tensor("Linear", {out, in}, DType::float32);
+  const Shape shape{out, in};
+  shape.numel("Linear");  // throws if there would be too many values
+  return empty(shape);
 }
 
 Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
     : weight(parameter("weight", empty_weight(in, out))),
-      bias(parameter(
-          "bias", options.bias ? detail::new_tensor("Linear", {out}, DType::float32) : Tensor())) {
-  // Drawn when nothing can fail any more: the generator moves only for a layer that there is.
+      bias(parameter("bias", options.bias ? empty({out}) : Tensor())) {
+  // Drawn when nothing can fail any more: the generator moves only for a layer that is made.
   init::kaiming_uniform_(weight);
-  // PyTorch draws for in = 0 too, within 0: the layers that follow depend on it.
+  // PyTorch draws for in = 0 too, within 0. The layers that follow depend on it.
   if (options.bias) init::uniform_(bias, in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in)));
 }
 
@@ -35,10 +32,8 @@ Tensor Linear::forward(const Tensor& x) {
 }
 
 std::string Linear::extra_repr() const {
-  return detail::no_bad_alloc("Linear", [&] {
-    return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),
-                       bias.defined());
-  });
+  return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),
+                     bias.defined());
 }
 
 }  // namespace cairn::nn

@@ -1,6 +1,7 @@
-// The statistics of all batch norm layers of a model: when they move and which ones normalise, for
-// the whole model, a part of it, or a scope; and what to do with them. Every call here does all of
-// its work or, after an Error, none. A layer is itself a model of one layer.
+// The statistics of all batch norm layers of a model: when they are updated and which ones
+// normalise, for the whole model, a part of it, or a scope; and what else can be done with them.
+// Every call here does all of its work or, after a throw, none. A layer is itself a model of one
+// layer.
 #pragma once
 
 #include <cairn/nn/batch_norm.h>
@@ -33,9 +34,9 @@ CAIRN_API void reset_running_stats(Module& model);
 
 /// set_stats_mode() for a scope. At its end each layer that was in the model at its beginning has
 /// the mode, and its three buffers the freezes, that it had then, whatever was set inside; layers
-/// registered inside keep what they have. A record's values are never restored: what was recorded
-/// inside stays, and so does a record that was first bound inside, if something was recorded.
-/// Guards nest, survive an exception, and follow a model that moves or dies under them.
+/// registered inside keep what they have. A record's values are never restored: updates made inside
+/// stay, and so does a record that a layer got inside, if it was updated. Guards nest, work after
+/// an exception, and follow a model that moves or dies under them.
 class CAIRN_API StatsGuard {
  public:
   /// Throws Error as set_stats_mode() does.
@@ -106,25 +107,23 @@ concept BatchSource = std::ranges::input_range<Batches> || BatchGenerator<Batche
 /// f(next) over a range of batches, or a function that gives a std::optional of the next one.
 template <class Batches, class F>
 auto with_batches(Batches&& batches, F f) {
-  return no_bad_alloc("batches", [&] {
-    if constexpr (std::ranges::input_range<Batches>) {
-      auto it = std::ranges::begin(batches);
-      bool first = true;
-      return f([&](Tensor& x) {
-        if (!std::exchange(first, false)) ++it;
-        if (it == std::ranges::end(batches)) return false;
-        x = input_of(*it);
-        return true;
-      });
-    } else {
-      return f([&](Tensor& x) {
-        auto batch = batches();
-        if (!batch) return false;
-        x = input_of(*batch);
-        return true;
-      });
-    }
-  });
+  if constexpr (std::ranges::input_range<Batches>) {
+    auto it = std::ranges::begin(batches);
+    bool first = true;
+    return f([&](Tensor& x) {
+      if (!std::exchange(first, false)) ++it;
+      if (it == std::ranges::end(batches)) return false;
+      x = input_of(*it);
+      return true;
+    });
+  } else {
+    return f([&](Tensor& x) {
+      auto batch = batches();
+      if (!batch) return false;
+      x = input_of(*batch);
+      return true;
+    });
+  }
 }
 
 }  // namespace cairn::detail
@@ -135,11 +134,11 @@ namespace cairn::nn {
 
 /// Estimates every selected record anew from batches of inputs, as for AdaBN or after averaging
 /// weights: one pass in train() and track, without gradients, in which each batch weighs the same.
-/// Training flags and modes are as before after it, and momentum has no say in it. Layers without
-/// a record, layers that no batch reached, and frozen buffers are left out. Batches are any range
-/// of tensors or of tuples that begin with one, or a function that returns a std::optional of
-/// either. An exception, from the batches too, or no batch at all (an Error) leaves every record
-/// as it was.
+/// Momentum does not count. Training flags and modes are as before afterwards. Layers without a
+/// record, layers that no batch reached, and frozen buffers are left out. Batches are any range of
+/// tensors or of tuples that begin with one, or a function that returns a std::optional of either.
+/// An exception, also one that the batches throw, or no batch at all (an Error) leaves every
+/// record as it was.
 template <detail::BatchSource Batches>
 void estimate_running_stats(Module& model, Batches&& batches) {
   detail::with_batches(std::forward<Batches>(batches), [&](const detail::NextBatch& next) {
@@ -152,9 +151,9 @@ inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> 
 
 // ---- named records ----
 
-/// Every layer shows and moves its record of this name from now on; one that has none gets one, at
-/// (0, 1, 0). "main" is the one that each layer begins with. Weight, bias, mode and freezes are the
-/// layer's and stay. In state_dict() the plain names mean "main"; the others stand under
+/// Every layer shows, uses and updates its record of this name from now on. One that has none gets
+/// one, at (0, 1, 0). Each layer begins with "main". Weight, bias, mode and freezes belong to the
+/// layer and stay. In state_dict() the plain names mean "main"; the others stand under
 /// "<layer>.records.<name>.running_mean" and so on. Throws Error for an empty or dotted name.
 CAIRN_API void select_stats(Module& model, std::string_view name);
 
@@ -174,9 +173,10 @@ class CAIRN_API SelectStats {
 
 // ---- micro-batches ----
 
-/// While it lives, what forwards in `track` would record is pooled, for each layer and record; at
-/// its end each record moves once, as by one batch of all those values. Left by an exception, it
-/// records nothing. Nested ones give what they pooled to the one around.
+/// While it lives, the updates that forwards in `track` make are pooled, for each layer and record.
+/// At its end each record is updated once, as by one batch of all those values, with the momentum
+/// and freezes that the layer has then. Left by an exception, it updates nothing. Nested ones give
+/// what they pooled to the one around.
 class CAIRN_API AccumulateStats {
  public:
   [[nodiscard]] explicit AccumulateStats(Module& model);

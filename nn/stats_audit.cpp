@@ -1,10 +1,5 @@
-// Everything is judged from one layer's figures at a time; a distance is counted in standard
-// deviations √(var + eps) of the record, which is what eval() divides by.
-#include <cairn/core/autograd.h>
-#include <cairn/core/internal/making.h>
-#include <cairn/core/internal/operands.h>
-#include <cairn/core/internal/writing.h>
-#include <cairn/core/ops.h>
+// Each layer is looked at alone. A distance is counted in standard deviations √(var + eps) of the
+// record, by which eval() divides.
 #include <cairn/nn/internal/stats_pass.h>
 #include <cairn/nn/stats_audit.h>
 
@@ -69,8 +64,8 @@ std::string listed(const std::vector<int64_t>& channels) {
              : fmt::format("{} and {} more", first, channels.size() - 3);
 }
 
-constexpr double far = 0.5;     // standard deviations
-constexpr double young = 0.05;  // of a record that is still what it began as
+constexpr double max_gap = 0.5;              // standard deviations
+constexpr double max_initial_weight = 0.05;  // of the initial 0 and 1 in a record
 
 struct Findings {
   StatsAudit audit;
@@ -81,9 +76,10 @@ struct Findings {
   }
 };
 
-// In plain words, what of these figures explains an eval() that is worse than train().
-void judge(Findings& findings, const std::string& name, const LayerAudit& a, const Statistics& s,
-           const BatchNorm& layer, bool model_trains, int64_t values) {
+// Adds, in plain words, what in these figures explains an eval() that is worse than train().
+// `values` is how many values a channel the gap was measured from.
+void add_problems(Findings& findings, const std::string& name, const LayerAudit& a,
+                  const Statistics& s, bool model_trains, int64_t values) {
   if (a.training != model_trains) {
     findings.add(name, "it is in {} while the model is in {}", a.training ? "train()" : "eval()",
                  model_trains ? "train()" : "eval()");
@@ -104,13 +100,13 @@ void judge(Findings& findings, const std::string& name, const LayerAudit& a, con
     findings.add(name, "{}: the variance is below eps, which then does the normalising",
                  listed(a.vanishing));
   }
-  const Statistics::Record& r = s.records[s.selected];
-  if (a.moved && r.initial > young && !r.mean->assigned() && !r.var->assigned()) {
+  const Record& r = *s.selected;
+  if (a.moved && r.weight_of_initial > max_initial_weight && !r.assigned) {
     findings.add(name, "after {} {} {:.0f} % of the record is still what it began as, 0 and 1",
-                 a.count, a.count == 1 ? "batch" : "batches", 100 * r.initial);
+                 a.count, a.count == 1 ? "batch" : "batches", 100 * r.weight_of_initial);
   }
-  if (a.mode == StatsMode::track && layer.running_mean.frozen() != layer.running_var.frozen()) {
-    const bool mean = layer.running_mean.frozen();
+  if (a.mode == StatsMode::track && s.mean.frozen() != s.var.frozen()) {
+    const bool mean = s.mean.frozen();
     findings.add(name, "{} is frozen by hand while {} moves", mean ? "running_mean" : "running_var",
                  mean ? "running_var" : "running_mean");
   }
@@ -118,7 +114,7 @@ void judge(Findings& findings, const std::string& name, const LayerAudit& a, con
     findings.add(name, "its mode is {}, and yet the record has moved since the snapshot", a.mode);
   }
   // The mean of n values is itself uncertain by 1/√n.
-  if (a.gap && a.gap->size > std::max(far, 4 / std::sqrt(static_cast<double>(values)))) {
+  if (a.gap && a.gap->size > std::max(max_gap, 4 / std::sqrt(static_cast<double>(values)))) {
     findings.add(name,
                  "{} by a record that is {:.2g} of its standard deviations away from the "
                  "given batches, at channel {}",
@@ -137,23 +133,23 @@ const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::stri
   return nullptr;
 }
 
-// `measured` are the moments that the batches had in a layer, if there were any.
+// `measured(statistics)` are the moments that the batches had in a layer, or null.
 template <class Measured>
 StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured measured) {
   Findings findings;
-  for (auto& [path, module] : model.named_modules()) {
+  for (const auto& [path, module] : model.named_modules()) {
     const auto* const layer = dynamic_cast<const BatchNorm*>(&module);
     if (layer == nullptr) continue;
     const Statistics& s = *Statistics::of(*layer);
     LayerAudit a{.path = path,
                  .mode = s.mode,
                  .training = layer->is_training(),
-                 .has_record = s.bound,
-                 .record = layer->selected_stats(),
+                 .has_record = s.has_record,
+                 .record = s.selected->name,
                  .count = s.count.item<int64_t>(),
                  .moved = false};
     int64_t values = 0;
-    if (s.bound) {
+    if (s.has_record) {
       const Channels record = channels_of(s.mean, s.var);
       const auto is = [](double v) { return [v](double w) { return v == w; }; };
       a.moved = a.count != 0 || !std::ranges::all_of(record.mean, is(0)) ||
@@ -173,7 +169,7 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured me
         sort_channels(a, batches, s.eps);
       }
     }
-    judge(findings, path.empty() ? layer->kind() : path, a, s, *layer, model.is_training(), values);
+    add_problems(findings, path.empty() ? layer->kind() : path, a, s, model.is_training(), values);
     findings.audit.layers.push_back(std::move(a));
   }
   return std::move(findings.audit);
@@ -182,40 +178,36 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured me
 }  // namespace
 
 StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot) {
-  return detail::no_bad_alloc("audit_stats", [&] {
-    return audit(model, snapshot, [](const Statistics&) { return nullptr; });
-  });
+  return audit(model, snapshot, [](const Statistics&) { return nullptr; });
 }
 
 std::string to_string(const StatsAudit& report) {
-  return detail::no_bad_alloc("audit_stats", [&] {
-    std::size_t width = 5;
-    for (const LayerAudit& a : report.layers) width = std::max(width, a.path.size());
-    const auto number = [](const std::optional<StatsDistance>& d) {
-      return d ? fmt::format("{:.2g}", d->size) : std::string("-");
+  std::size_t width = 5;
+  for (const LayerAudit& a : report.layers) width = std::max(width, a.path.size());
+  const auto number = [](const std::optional<StatsDistance>& d) {
+    return d ? fmt::format("{:.2g}", d->size) : std::string("-");
+  };
+  std::string text;
+  const auto add_row = [&](const auto&... cells) {
+    text += fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", cells...);
+  };
+  add_row("layer", width, "mode", "flag", "record", "batches", "moved", "drift", "gap", "channels");
+  for (const LayerAudit& a : report.layers) {
+    std::string channels;
+    const auto count = [&](const std::vector<int64_t>& some, const char* what) {
+      if (some.empty()) return;
+      channels += fmt::format("{}{} {}", channels.empty() ? "" : ", ", some.size(), what);
     };
-    std::string text = fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n",
-                                   "layer", width, "mode", "flag", "record", "batches", "moved",
-                                   "drift", "gap", "channels");
-    for (const LayerAudit& a : report.layers) {
-      std::string channels;
-      const auto count = [&](const std::vector<int64_t>& some, const char* what) {
-        if (!some.empty()) {
-          channels += fmt::format("{}{} {}", channels.empty() ? "" : ", ", some.size(), what);
-        }
-      };
-      count(a.non_finite, "not finite");
-      count(a.dead, "dead");
-      count(a.vanishing, "vanishing");
-      text += fmt::format("{:<{}}  {:<6}  {:<5}  {:<11}  {:>7}  {:<5}  {:>7}  {:>7}  {}\n", a.path,
-                          width, to_string(a.mode), a.training ? "train" : "eval",
-                          a.has_record ? a.record : "none", a.count, a.moved ? "yes" : "no",
-                          number(a.drift), number(a.gap), channels.empty() ? "ok" : channels);
-    }
-    text += report.problems.empty() ? "\nNothing looks wrong." : "\nWhat looks wrong:";
-    for (const std::string& problem : report.problems) text += "\n  " + problem;
-    return text;
-  });
+    count(a.non_finite, "not finite");
+    count(a.dead, "dead");
+    count(a.vanishing, "vanishing");
+    add_row(a.path, width, to_string(a.mode), a.training ? "train" : "eval",
+            a.has_record ? a.record : "none", a.count, a.moved ? "yes" : "no", number(a.drift),
+            number(a.gap), channels.empty() ? "ok" : channels);
+  }
+  text += report.problems.empty() ? "\nNothing looks wrong." : "\nWhat looks wrong:";
+  for (const std::string& problem : report.problems) text += "\n  " + problem;
+  return text;
 }
 
 }  // namespace cairn::nn
@@ -224,22 +216,22 @@ namespace cairn::detail {
 
 nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
                            const NextBatch& next) {
-  return no_bad_alloc("audit_stats", [&] {
-    std::vector<std::pair<const nn::Statistics*, nn::Statistics::Pool>> pools;
-    {
-      const nn::StatsPass pass(model);
-      for (const auto& l : pass.layers())
-        pools.emplace_back(l.statistics.get(), nn::Statistics::Pool{nullptr});
-      for (std::size_t i = 0; i < pools.size(); ++i)
-        pass.layers()[i].statistics->pool = &pools[i].second;
-      nn::StatsPass::run(model, next);
+  std::vector<std::pair<const nn::Statistics*, std::shared_ptr<nn::MergingPool>>> pools;
+  {
+    const nn::StatsPass pass(model);
+    for (const nn::StatsPass::Layer& l : pass.layers()) {
+      pools.emplace_back(l.statistics.get(), std::make_shared<nn::MergingPool>(nullptr));
+      l.statistics->pool = pools.back().second;
     }
-    return nn::audit(model, snapshot, [&](const nn::Statistics& s) -> const Moments* {
-      for (const auto& [layer, pool] : pools) {
-        if (layer == &s && s.selected < pool.moments.size()) return &pool.moments[s.selected];
+    nn::StatsPass::run(model, next);
+  }
+  return nn::audit(model, snapshot, [&](const nn::Statistics& s) -> const Moments* {
+    for (const auto& [layer, pool] : pools) {
+      for (const nn::Update& u : pool->updates) {
+        if (layer == &s && u.record == s.selected) return &u.moments;
       }
-      return nullptr;
-    });
+    }
+    return nullptr;
   });
 }
 

@@ -21,16 +21,22 @@ SavedTensor::SavedTensor(const Tensor& x, const Tensor& y) {
   if (!impl.node && impl.requires_grad()) value_->slot = impl.slot;
 }
 
+std::string Name::path() const {
+  const std::string of_module = module ? module->path() : "";
+  if (own.empty() || of_module.empty()) return own + of_module;
+  return of_module + "." + own;
+}
+
 Tensor SavedTensor::unpack(Node& node) const {
   if (!value_) return {};
   const View& view = value_->view;
   if (version_ != view.storage->version) [[unlikely]] {
-    const bool named = value_->slot && !value_->slot->name.empty();
+    const bool named = value_->slot && value_->slot->name;
     check(false,
           "{}: a tensor {} {}that its gradient needs was written to after the forward; write to a "
           "clone() of it, or after backward()",
           node.name(), view.shape,
-          named ? fmt::format("(parameter '{}') ", value_->slot->name) : "");
+          named ? fmt::format("(parameter '{}') ", value_->slot->name->path()) : "");
   }
   if (!is_output_ || !is_grad_enabled()) return Tensor(value_);
   auto output = TensorImpl::create(view);

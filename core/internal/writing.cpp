@@ -1,5 +1,5 @@
 // What may be written, and the writes that cannot fail.
-#include <cairn/core/autograd.h>
+#include <cairn/core/record.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/map.h>
 
@@ -55,6 +55,21 @@ void accumulate(const Tensor& x, const Tensor& y) noexcept {
     map_into([](T a, T b) { return a + b; }, Elements<T>{view}, Elements<const T>{view},
              elements<const T>(y));
   });
+}
+
+void replace_values(const Tensor& x, const Tensor& values, const Tensor& grad) noexcept {
+  TensorImpl& impl = x.impl();
+  const bool guarded = impl.view.storage->guarded;
+  impl.view = values.view_of();
+  impl.view.storage->guarded = guarded;
+  impl.epoch = impl.view.storage->epoch;
+  if (impl.slot) impl.slot->grad = grad;
+}
+
+void mark_as_buffer(const Tensor& x) noexcept { x.view_of().storage->guarded = true; }
+
+void set_name(const Tensor& parameter, std::shared_ptr<const Name> name) noexcept {
+  parameter.impl().slot->name = std::move(name);
 }
 
 }  // namespace cairn::detail

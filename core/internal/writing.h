@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <memory>
 #include <utility>
 
 /// Stands before a loop and says that no iteration reads what another one writes. The compiler then
@@ -21,6 +22,8 @@
 #endif
 
 namespace cairn::detail {
+
+struct Name;
 
 /// Does an element stand for several, as in an expanded tensor?
 bool overlaps_itself(const View& view);
@@ -92,5 +95,18 @@ void write(F f, const std::reference_wrapper<const Tensor> (&outputs)[M],
     });
   });
 }
+
+// ---- for modules ----
+
+/// Makes x hold the values of `values`, a new tensor of the same shape, and the gradient `grad`.
+/// The dtype may be another. Every handle to x stays good. Cannot fail.
+void replace_values(const Tensor& x, const Tensor& values, const Tensor& grad) noexcept;
+
+/// Makes x a module's buffer: from now on only the functions above write it, and ops in place
+/// refuse.
+void mark_as_buffer(const Tensor& x) noexcept;
+
+/// Gives a parameter its name, for messages.
+void set_name(const Tensor& parameter, std::shared_ptr<const Name> name) noexcept;
 
 }  // namespace cairn::detail

@@ -1,96 +1,69 @@
-// The statistics of one batch norm layer: its records, and who may move them. Internal.
-// They lie on the heap, so that the layer may move under what points here: the guards of
-// nn/stats.h.
+// The running statistics of one batch norm layer: its records, and what decides which of them is
+// updated. They lie on the heap, so that the guards of nn/stats.h can point to them while the layer
+// moves or dies.
 #pragma once
 
-#include <cairn/core/ops/batch_norm.h>
+#include <cairn/core/load_plan.h>
 #include <cairn/nn/batch_norm.h>
+#include <cairn/nn/internal/update.h>
 
-#include <array>
+#include <list>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace cairn::nn {
 
-struct Statistics {
-  /// One set of mean, variance and count. The first, "main", lies in the layer's members; the
-  /// others own their buffers.
-  struct Record {
-    std::string name;
-    Buffer *mean, *var, *count;
-    std::array<std::unique_ptr<Buffer>, 3> owned = {};
-    bool draft = false;     // made by a call that may yet fail
-    int64_t estimated = 0;  // batches of the pass that estimates it
-    double initial = 1;     // the share of it that recording has left of what it began as
-  };
-
-  /// Takes what would be recorded: the moments of several batches, as of one, for each record.
-  struct Pool {
-    Pool* outer;  // of the scope around
-    std::vector<detail::Moments> moments = {};
-
-    /// Makes room for a record's moments, here and further out; may throw.
-    void reserve(std::size_t record, int64_t channels);
-  };
-
-  /// What a guard restores.
+struct Statistics : std::enable_shared_from_this<Statistics> {
+  /// What a StatsGuard restores.
   struct Settings {
     StatsMode mode;
-    bool bound, mean_frozen, var_frozen, count_frozen;
+    bool has_record, mean_frozen, var_frozen, count_frozen;
   };
 
+  /// With one record, "main", which the layer's buffers show from now on.
   Statistics(Buffer& mean, Buffer& var, Buffer& count, const BatchNormOptions& options);
+  /// Throws Error if the layer was moved from.
   static const std::shared_ptr<Statistics>& of(const BatchNorm& layer);
 
+  // ---- modes ----
   /// Refuses nothing: that frozen needs a record is checked before.
-  void set_mode(StatsMode mode) noexcept;
-  void bind(bool exists) noexcept;
+  void set_mode(StatsMode next) noexcept;
   Settings settings() const noexcept;
-  /// A record that was bound since stays, if it has content.
+  /// A layer that has got a record since keeps it if it has content.
   void restore(const Settings& settings) noexcept;
-  /// Was anything ever recorded or loaded? Then the record stays.
+  /// Was anything ever updated, assigned or loaded? Then turning tracking off keeps the record.
   bool has_content() const noexcept;
 
-  /// What record() needs under a pool; may throw.
+  // ---- updates ----
+  /// Makes the room that an update of the selected record needs; may throw.
   void make_room() {
-    if (pool != nullptr) pool->reserve(selected, mean.numel());
+    if (pool != nullptr) pool->make_room(selected);
   }
-  /// The tail of a forward in `track`: every check is behind it. Moments of no values move nothing.
-  void record(const detail::Moments& moments) noexcept { record(selected, moments); }
-  void record(std::size_t index, const detail::Moments& moments) noexcept;
-  /// From here on every record's first batch replaces it, and all weigh the same.
-  void begin_estimate() noexcept;
-  /// Writes values that were loaded.
-  void assign(std::size_t index, const Tensor& mean, const Tensor& var,
-              const Tensor& count) noexcept;
-  /// The selected record back to (0, 1, 0), frozen buffers too.
-  void reset(const Tensor& zero, const Tensor& one) noexcept;
+  /// The update of a record by these moments, with the settings of this moment.
+  Update update(const std::shared_ptr<Record>& record, const detail::Moments& moments) noexcept;
+  /// Makes each record what a pool has estimated, frozen buffers apart.
+  void take(const EstimatingPool& estimated) noexcept;
 
-  std::optional<std::size_t> find(std::string_view name) const noexcept;
-  /// Makes a record at (0, 1, 0) if there is none of this name; may throw.
-  void draft(std::string_view name);
-  /// What was drafted is a record from now on, or gone.
-  void settle(bool keep) noexcept;
-  /// The members show this record from now on.
-  void select(std::size_t index) noexcept;
+  // ---- records ----
+  std::shared_ptr<Record> find(std::string_view name) const noexcept;
+  /// The record of this name; if there is none, a new one, which the plan adds to the layer.
+  std::shared_ptr<Record> find_or_make(std::string_view name, LoadPlan& plan);
+  /// The selected record becomes (0, 1, 0), frozen buffers too.
+  void reset(const Tensor& zero, const Tensor& one) noexcept;
+  /// The layer's buffers show this record from now on, and forwards use and update it.
+  void select(std::shared_ptr<Record> record) noexcept;
 
   StatsMode mode = StatsMode::track;
-  bool bound = true;  // is there a record?
+  bool has_record = true;  // false: the batch normalises, and the buffers only answer
   bool built_without;
-  bool moved = false;  // did a forward ever record?
+  bool updated = false;  // by a forward, at any time
   std::optional<double> momentum;
   double eps;
-  Buffer &mean, &var, &count;  // the layer's members, which hold the freezes
-  std::vector<Record> records;
-  std::size_t selected = 0;
-  Pool* pool = nullptr;
-  bool estimating = false;  // each batch weighs the same, whatever momentum says
-
- private:
-  void move(Record& record, const detail::Moments& moments) noexcept;
+  Buffer &mean, &var, &count;                  // the layer's, which hold the freezes
+  std::list<std::shared_ptr<Record>> records;  // "main" first
+  std::shared_ptr<Record> selected;
+  std::shared_ptr<Pool> pool;
 };
 
 }  // namespace cairn::nn

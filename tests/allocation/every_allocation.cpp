@@ -48,7 +48,8 @@ Bits state(const Tensor& x) {
   bits << fmt::format("{} {}", static_cast<const void*>(impl.node.get()), impl.requires_grad());
   if (!impl.slot) return bits << "no slot";
   const detail::GradSlot& slot = *impl.slot;
-  return bits << slot.name << static_cast<double>(slot.hooks.size()) << slot.retain
+  return bits << (slot.name ? slot.name->path() : "") << static_cast<double>(slot.hooks.size())
+              << slot.retain
               << fmt::format("{}", static_cast<const void*>(slot.grad.handle().get()))
               << state(slot.grad) << values(slot.staged);
 }
@@ -67,7 +68,7 @@ Bits state(const nn::Module& model) {
   }
   for (const auto& [path, p] : model.named_parameters()) bits << path << state(p);
   for (const auto& [path, b] : model.named_buffers()) {
-    bits << path << state(b) << b.frozen() << b.assigned();
+    bits << path << state(b) << b.frozen();
   }
   return bits;
 }

@@ -75,7 +75,7 @@ TEST_CASE("a model's forward: each layer has recorded or it has not, whatever al
                           nn::BatchNorm1d(3)};
   };
   const auto record = [](nn::Sequential& net, int64_t i) {
-    const auto& bn = dynamic_cast<nn::BatchNorm&>(net[i]);
+    const auto& bn = net.at<nn::BatchNorm>(i);
     return values(bn.running_mean) << values(bn.running_var) << values(bn.num_batches_tracked);
   };
   auto before = make(), after = make();
@@ -272,7 +272,7 @@ TEST_CASE("modules: what changes them does so whole or not at all, whatever allo
         .failures;
   };
   using M = nn::Sequential;
-  const auto bn = [](M& m) -> nn::BatchNorm& { return dynamic_cast<nn::BatchNorm&>(m[1]); };
+  const auto bn = [](M& m) -> nn::BatchNorm& { return m.at<nn::BatchNorm>(1); };
   CHECK(fail_changing("to", [](M& m) { m.to(DType::float64); }) > 20);
   CHECK(fail_changing("train", [](M& m) { m.train(); }) > 2);
   CHECK(fail_changing("eval", [](M& m) { m.eval(); }) > 2);

@@ -125,15 +125,15 @@ TEST_CASE("bad input: no forward that fails moves the record") {
 
 TEST_CASE("bad input: no record is written that cannot be one") {
   static constexpr BadCall calls[] = {
-      {"1.0.running_mean: values [5] for a buffer [4]",
+      {"1.0.running_mean: [5] given, the model has [4]",
        [](World& w) { w.norm.running_mean.copy_(zeros({5})); }},
-      {"1.0.running_mean: values [4, 1] for a buffer [4]",
+      {"1.0.running_mean: [4, 1] given, the model has [4]",
        [](World& w) {
          w.norm.running_mean.copy_(zeros({4, 1}));
        }},
-      {"1.0.running_mean: an undefined tensor for a buffer [4]",
+      {"1.0.running_mean: an undefined tensor given, the model has [4]",
        [](World& w) { w.norm.running_mean.copy_(Tensor()); }},
-      {"1.0.running_var: values [] for a buffer [4]",
+      {"1.0.running_var: [] given, the model has [4]",
        [](World& w) { w.norm.running_var.copy_(zeros({})); }},
       {"1.0.running_var: -1 at channel 2 is no variance",
        [](World& w) {
@@ -153,11 +153,11 @@ TEST_CASE("bad input: no record is written that cannot be one") {
        [](World& w) { w.norm.num_batches_tracked.copy_(tensor(INFINITY)); }},
       {"1.0.num_batches_tracked: 9223372036854775807 is no number of batches",
        [](World& w) { w.norm.num_batches_tracked.copy_(tensor(INT64_MAX, i64)); }},
-      {"1.0.num_batches_tracked: values [1] for a buffer []",
+      {"1.0.num_batches_tracked: [1] given, the model has []",
        [](World& w) { w.norm.num_batches_tracked.copy_(zeros({1})); }},
       {"1.0.running_mean: a buffer is never trained by gradient; make it a Parameter",
        [](World& w) { w.norm.running_mean.requires_grad_(true); }},
-      {"running_mean: the layer keeps no record; turn it on with track_running_stats(true) first",
+      {"running_mean: the layer keeps no record; turn it on with track_running_stats(true)",
        [](World& w) { w.bare.running_mean.copy_(zeros({3})); }},
       {"BatchNorm1d: frozen normalises by the record, and this layer has none; turn tracking on "
        "first",

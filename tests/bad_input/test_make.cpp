@@ -170,7 +170,7 @@ TEST_CASE("bad input: memory that cannot be had names the op and the bytes") {
       {"rand: cannot allocate 4503599627370560 bytes", [](World&) { rand({int64_t{1} << 50}); }},
       {"randint: cannot allocate 9007199254741056 bytes",
        [](World&) { randint(0, 2, {int64_t{1} << 50}); }},
-      {"Linear: cannot allocate 4503599627370560 bytes",
+      {"empty: cannot allocate 4503599627370560 bytes",
        [](World&) { nn::Linear(1, int64_t{1} << 50); }},
       {"ones: cannot allocate 4503599627370560 bytes",
        [](World&) { nn::BatchNorm1d(int64_t{1} << 50); }},

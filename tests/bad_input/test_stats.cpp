@@ -34,19 +34,19 @@ TEST_CASE("bad input: the statistics of a whole model change together or not at 
        [](World& w) { nn::select_stats(w.net, "a.b"); }},
       {"SelectStats: a record's name is part of a path; 'a.b' is empty or has a dot",
        [](World& w) { const nn::SelectStats guard(w.net, "a.b"); }},
-      {"restore_stats: nothing was written, because\n  the layer itself: the model has no batch "
+      {"restore_stats: nothing was loaded, because\n  the layer itself: the model has no batch "
        "norm there",
        [](World& w) { nn::restore_stats(w.net, nn::snapshot_stats(nn::BatchNorm1d(4))); }},
-      {"restore_stats: nothing was written, because\n  '1.0': a record of shapes [5], [4] and [], "
+      {"restore_stats: nothing was loaded, because\n  '1.0': a record of shapes [5], [4] and [], "
        "the layer's are [4], [4] and []",
        [](World& w) { spoilt(w, [](auto& record) { record.mean = zeros({5}); }); }},
-      {"restore_stats: nothing was written, because\n  '1.0': a tensor of its record is undefined",
+      {"restore_stats: nothing was loaded, because\n  '1.0': a tensor of its record is undefined",
        [](World& w) { spoilt(w, [](auto& record) { record.mean = Tensor(); }); }},
       {"BatchNorm2d: it was moved from", [](World& w) { nn::snapshot_stats(w.drained); }},
-      {"copy_stats: nothing was written, because\n  the layer itself: the model has no batch norm "
+      {"copy_stats: nothing was loaded, because\n  the layer itself: the model has no batch norm "
        "there\n  '1.0': the other model has no record there",
        [](World& w) { nn::copy_stats(w.norm, w.net); }},
-      {"copy_stats: nothing was written, because\n  the layer itself: the other model has no "
+      {"copy_stats: nothing was loaded, because\n  the layer itself: the other model has no "
        "record there",
        [](World& w) { nn::copy_stats(w.bare, w.norm); }},
   };

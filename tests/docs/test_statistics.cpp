@@ -23,9 +23,7 @@ nn::Sequential small_model() {
                         nn::Linear(4, 2)};
 }
 
-nn::BatchNorm& norm_of(nn::Sequential& model, int64_t i) {
-  return dynamic_cast<nn::BatchNorm&>(model[i]);
-}
+nn::BatchNorm& norm_of(nn::Sequential& model, int64_t i) { return model.at<nn::BatchNorm>(i); }
 
 std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> result(tensors.size());

@@ -106,7 +106,7 @@ TEST_CASE("batch_norm: one value a channel is enough where the record normalises
 TEST_CASE("batch_norm: the mode is sticky; the parent's train() and eval() do not undo it") {
   for (const StatsMode mode : {StatsMode::track, StatsMode::hold, StatsMode::frozen}) {
     Sequential m{BatchNorm1d(2, exact)};
-    auto& bn = dynamic_cast<BatchNorm1d&>(m[0]);
+    auto& bn = m.at<BatchNorm1d>(0);
     bn.set_stats_mode(mode);
     m.eval();
     CHECK(bn.stats_mode() == mode);
@@ -262,8 +262,7 @@ TEST_CASE("batch_norm: without a record, frozen is refused, and hold and reset c
   bn.reset_running_stats();
   CHECK_FALSE(bn.has_record());
   CHECK_ERROR(bn.running_mean.copy_(zeros({2})),
-              "running_mean: the layer keeps no record; turn it on with track_running_stats(true) "
-              "first");
+              "running_mean: the layer keeps no record; turn it on with track_running_stats(true)");
 }
 
 // ---- each buffer by hand ----
@@ -435,7 +434,7 @@ TEST_CASE("batch_norm: a batch that is not finite is recorded, or refused with c
   CHECK(record_of(taken).count == 1);
 
   Sequential m{ReLU(), std::move(refused)};
-  const auto& bn = dynamic_cast<const BatchNorm1d&>(m[1]);
+  const auto& bn = m.at<BatchNorm1d>(1);
   CHECK_ERROR(
       m(tensor({{1, 4}, {1, not_a_number}})),
       "BatchNorm1d '1': the batch has mean nan and variance nan at channel 1; look for what "
@@ -477,7 +476,7 @@ TEST_CASE("batch_norm: a record that is none is refused, naming the channel, and
               "num_batches_tracked: -1 is no number of batches");
   CHECK_ERROR(bn.num_batches_tracked.copy_(tensor(std::numeric_limits<int64_t>::max(), i64)),
               "num_batches_tracked: 9223372036854775807 is no number of batches");
-  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "running_mean: values [3] for a buffer [2]");
+  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "running_mean: [3] given, the model has [2]");
   StateDict state;
   for (const auto& [name, value] : BatchNorm1d(2).state_dict()) state[name] = value.clone();
   state["running_var"] = tensor({1, not_a_number});

@@ -61,9 +61,9 @@ TEST_CASE("module: a shared module counts its parameters once and saves them und
 
 TEST_CASE("module: a buffer's messages name its path, an unlisted one's too") {
   Sequential m{ReLU(), Sequential{ReLU(), BatchNorm1d(2, {.track_running_stats = false})}};
-  auto& bn = dynamic_cast<BatchNorm1d&>(dynamic_cast<Sequential&>(m[1])[1]);
+  auto& bn = m.at<Sequential>(1).at<BatchNorm1d>(1);
   bn.track_running_stats(true);
-  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "1.1.running_mean: values [3] for a buffer [2]");
+  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "1.1.running_mean: [3] given, the model has [2]");
 }
 
 TEST_CASE("module: its kind is the class's name, with its template arguments") {

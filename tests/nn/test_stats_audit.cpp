@@ -134,7 +134,7 @@ TEST_CASE("audit_stats: flags, layers without a record, half frozen and young re
   m(batches()[0]);
   m.eval();
   m[2].train();
-  dynamic_cast<BatchNorm&>(m[1]).running_var.freeze();
+  m.at<BatchNorm>(1).running_var.freeze();
   CHECK(audit_stats(m).problems ==
         Problems{"0: it keeps no record, so eval normalises by the batch it is given",
                  "1: after 1 batch 90 % of the record is still what it began as, 0 and 1",

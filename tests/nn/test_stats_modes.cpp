@@ -48,7 +48,7 @@ TEST_CASE(
   CHECK_ERROR(StatsGuard(m, StatsMode::frozen),
               "StatsGuard: frozen normalises by the record, and there is none in '1', '2.0'; turn "
               "tracking on first, or leave them out with a predicate");
-  CHECK(dynamic_cast<BatchNorm&>(m[0]).stats_mode() == StatsMode::track);
+  CHECK(m.at<BatchNorm>(0).stats_mode() == StatsMode::track);
   BatchNorm1d alone(3, untracked);
   CHECK_ERROR(set_stats_mode(alone, StatsMode::frozen),
               "set_stats_mode: frozen normalises by the record, and there is none in the layer "
@@ -57,7 +57,7 @@ TEST_CASE(
 
 TEST_CASE("set_stats_mode: a predicate may leave out what has no record, and may throw") {
   Sequential m{BatchNorm1d(3), BatchNorm1d(3, untracked), BatchNorm1d(3)};
-  const auto mode = [&](int64_t i) { return dynamic_cast<BatchNorm&>(m[i]).stats_mode(); };
+  const auto mode = [&](int64_t i) { return m.at<BatchNorm>(i).stats_mode(); };
   const auto throws = [](const std::string& path, auto&) -> bool {
     if (path == "2") throw std::runtime_error("on purpose");
     return true;
@@ -161,9 +161,9 @@ TEST_CASE("StatsGuard: it follows a model that moves, and one that dies") {
     m.reset();
     m.emplace(std::move(moved));
     m->push_back(BatchNorm1d(3));  // registered inside: keeps what it has
-    CHECK(dynamic_cast<BatchNorm&>((*m)[0]).stats_mode() == StatsMode::hold);
+    CHECK(m->at<BatchNorm>(0).stats_mode() == StatsMode::hold);
   }
-  CHECK(dynamic_cast<BatchNorm&>((*m)[0]).stats_mode() == StatsMode::track);
+  CHECK(m->at<BatchNorm>(0).stats_mode() == StatsMode::track);
   {
     const StatsGuard guard(*m, StatsMode::hold);
     m.reset();

@@ -88,7 +88,7 @@ TEST_CASE("select_stats: a name that is no part of a path is an error") {
 
 TEST_CASE("select_stats: in state_dict the plain names mean main, whatever is selected") {
   Sequential m{BatchNorm1d(3, {.affine = false})};
-  auto& bn = dynamic_cast<BatchNorm&>(m[0]);
+  auto& bn = m.at<BatchNorm>(0);
   m(input());
   const Tensor main = bn.running_mean.clone();
   select_stats(m, "adv");

@@ -79,7 +79,7 @@ TEST_CASE("restore_stats: a snapshot with an undefined tensor is refused") {
   StatsSnapshot s = snapshot_stats(bn);
   s.layers[0].records[0].var = {};
   CHECK_ERROR(restore_stats(bn, s),
-              "restore_stats: nothing was written, because\n"
+              "restore_stats: nothing was loaded, because\n"
               "  the layer itself: a tensor of its record is undefined");
 }
 
@@ -89,16 +89,16 @@ TEST_CASE("restore_stats: every layer that does not fit is listed, and nothing i
                    BatchNorm1d(1)};
   small[0](batches()[0]);
   CHECK_ERROR(copy_stats(small, other),
-              "copy_stats: nothing was written, because\n"
+              "copy_stats: nothing was loaded, because\n"
               "  '1': a record of shapes [2], [2] and [], the layer's are [3], [3] and []\n"
               "  '2': the layer keeps no record; turn it on with track_running_stats(true)\n"
               "  '3': the other model has no record there");
   CHECK_ERROR(restore_stats(other[0], snapshot_stats(small)),
-              "restore_stats: nothing was written, because\n"
+              "restore_stats: nothing was loaded, because\n"
               "  '0': the model has no batch norm there\n"
               "  '1': the model has no batch norm there\n"
               "  '2': the model has no batch norm there");
-  CHECK(record_of(dynamic_cast<BatchNorm&>(other[0])) == initial_record(3));
+  CHECK(record_of(other.at<BatchNorm>(0)) == initial_record(3));
 }
 
 TEST_CASE("copy_stats: the records of one model become another's, their dtypes stay") {
@@ -180,7 +180,7 @@ TEST_CASE("estimate_running_stats: layers without a record are left out") {
   Sequential m{BatchNorm1d(3), BatchNorm1d(3, {.track_running_stats = false})};
   estimate_running_stats(m, batches());
   CHECK(m.state_dict().size() == 7);
-  check_close(record_of(dynamic_cast<BatchNorm&>(m[0])), averaged(batches()));
+  check_close(record_of(m.at<BatchNorm>(0)), averaged(batches()));
 }
 
 TEST_CASE("estimate_running_stats: a failure, or no batch, leaves every record as it was") {

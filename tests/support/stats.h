@@ -30,7 +30,7 @@ struct TwoNorms : nn::Module {
   nn::BatchNorm1d& first = child("first", nn::BatchNorm1d(3));
   nn::Sequential& rest =
       child("rest", nn::Sequential{nn::Linear(3, 2), nn::BatchNorm1d(2, {.momentum = 0.25})});
-  nn::BatchNorm& second() { return dynamic_cast<nn::BatchNorm&>(rest[1]); }
+  nn::BatchNorm& second() { return rest.at<nn::BatchNorm>(1); }
   Tensor forward(const Tensor& x) override { return rest(first(x)); }
 };
 

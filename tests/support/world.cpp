@@ -28,8 +28,9 @@ std::string all_of(const Tensor& x) {
       x.strides(), fmt::ptr(impl.view.data), impl.view.storage->version, impl.view.storage->epoch,
       impl.view.storage->guarded, x.requires_grad(), x.is_leaf());
   if (impl.slot) {
-    text += fmt::format("named '{}' hooks {} retains {}; ", impl.slot->name,
-                        impl.slot->hooks.size(), impl.slot->retain);
+    text += fmt::format("named '{}' hooks {} retains {}; ",
+                        impl.slot->name ? impl.slot->name->path() : "", impl.slot->hooks.size(),
+                        impl.slot->retain);
   }
   return text + bits(x) + "; grad: " + all_of(x.grad());
 }
@@ -93,13 +94,12 @@ std::vector<std::pair<std::string, std::string>> World::snapshot() const {
       add(fmt::format("{}: {}", name, path), all_of(p));
     }
     for (const auto& [path, b] : model.named_buffers()) {
-      add(fmt::format("{}: {}", name, path),
-          fmt::format("frozen {} assigned {}; {}", b.frozen(), b.assigned(), all_of(b)));
+      add(fmt::format("{}: {}", name, path), fmt::format("frozen {}; {}", b.frozen(), all_of(b)));
     }
   }
   for (const auto& [path, t] : net.state_dict()) add("saved: " + path, bits(t));
   for (const Buffer* b : {&bare.running_mean, &bare.running_var, &bare.num_batches_tracked}) {
-    add("bare", all_of(*b) + (b->listed() ? " listed" : ""));
+    add("bare", all_of(*b) + (bare.has_record() ? " listed" : ""));
   }
   for (const auto& [name, t] : sgd.state_dict()) add(name, bits(t));
   for (const auto& group : sgd.groups()) {

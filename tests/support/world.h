@@ -52,9 +52,9 @@ struct World {
   // Two levels deep: messages name '0', '1.0' and '1.2'.
   nn::Sequential net{nn::Linear(3, 4),
                      nn::Sequential{nn::BatchNorm1d(4), nn::ReLU(), nn::Linear(4, 2)}};
-  nn::Sequential& inner = dynamic_cast<nn::Sequential&>(net[1]);
-  nn::BatchNorm1d& norm = dynamic_cast<nn::BatchNorm1d&>(inner[0]);
-  nn::Linear& last = dynamic_cast<nn::Linear&>(inner[2]);
+  nn::Sequential& inner = net.at<nn::Sequential>(1);
+  nn::BatchNorm1d& norm = inner.at<nn::BatchNorm1d>(0);
+  nn::Linear& last = inner.at<nn::Linear>(2);
   nn::BatchNorm1d bare{3, {.track_running_stats = false}};
   Open open;  // holds "w", "b", "fc" and these
   Open& branch = open.child("branch", Open());

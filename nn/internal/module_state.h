@@ -1,0 +1,32 @@
+// What a module keeps on the heap, so that it stays where it is when the module moves.
+#pragma once
+
+#include <cairn/core/record.h>
+#include <cairn/nn/module.h>
+
+#include <atomic>
+
+namespace cairn::nn {
+
+struct Module::State {
+  // The module's own name is the one under which it was first registered.
+  std::shared_ptr<detail::Name> name = std::make_shared<detail::Name>();
+  std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters;
+  std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
+  bool training = true;
+  std::atomic<bool> checked{false};  // that all it uses is registered
+
+  void check_name(const char* what, std::string_view own) const;
+};
+
+// visit(path, module) for this module and all below it, parents first; shared ones at each name.
+template <class F>
+void Module::walk(const std::string& prefix, F visit) const {
+  visit(prefix, const_cast<Module&>(*this));
+  for (const auto& [name, module] : state().children) {
+    module->walk(detail::join(prefix, name), visit);
+  }
+}
+
+}  // namespace cairn::nn

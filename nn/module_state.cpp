@@ -1,0 +1,134 @@
+// A module's state: saving, loading and converting it. All of it goes through own_state().
+#include <cairn/core/internal/writing.h>
+#include <cairn/nn/internal/module_state.h>
+
+#include <fmt/format.h>
+
+#include <map>
+#include <unordered_set>
+
+namespace cairn::nn {
+
+using detail::join;
+
+// Into an int64 tensor go whole numbers only: 2.7 would become 2.
+static void check_whole(const std::string& path, const Tensor& values) {
+  for (const double v : values.to_vector<double>()) {
+    check(Scalar(v).is_whole(), "{}: {} is no int64; give whole numbers", path,
+          detail::without_sign(v));
+  }
+}
+
+Tensor StateTensor::accepted(const std::string& path, const Tensor& values) const {
+  cairn::check(
+      values.defined() && values.shape() == tensor.shape(), "{}: {} given, the model has {}", path,
+      values.defined() ? to_string(values.shape()) : "an undefined tensor", tensor.shape());
+  if (!is_floating(tensor.dtype()) && is_floating(values.dtype())) check_whole(path, values);
+  const Tensor converted = values.detach().to(tensor.dtype());
+  if (check != nullptr) check(path.c_str(), converted);
+  return converted;
+}
+
+std::vector<StateTensor> Module::own_state() const {
+  std::vector<StateTensor> tensors;
+  for (const auto& [name, p] : state().parameters) {
+    if (p->defined()) tensors.push_back({.name = name, .tensor = *p});
+  }
+  for (const auto& [name, b] : state().buffers) {
+    tensors.push_back({.name = name, .tensor = b->tensor()});
+  }
+  return tensors;
+}
+
+// What is known of the tensor that the buffer holds; its name is the whole path.
+StateTensor Module::state_of(const Buffer& buffer) const {
+  for (StateTensor& t : own_state()) {
+    if (&t.tensor.impl() != &buffer.tensor().impl()) continue;
+    t.name = join(state().name->path(), t.name);
+    return t;
+  }
+  return {.name = "buffer", .unlisted = "it is no part of its module's state"};
+}
+
+StateDict Module::state_dict() const {
+  StateDict dict;
+  walk("", [&](const std::string& path, const Module& module) {
+    for (const StateTensor& t : module.own_state()) {
+      if (t.unlisted == nullptr) dict[join(path, t.name)] = t.tensor.detach();
+    }
+  });
+  return dict;
+}
+
+LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& options) {
+  LoadPlan plan;
+  LoadReport report = plan_load(plan, values, options);
+  plan.check("load_state_dict");
+  plan.commit();
+  return report;
+}
+
+LoadReport Module::plan_load(LoadPlan& plan, const StateDict& values, const LoadOptions& options) {
+  std::map<Module*, std::vector<StateTensor>> states;  // of each module once
+  walk("", [&](const std::string& path, Module& module) {
+    const auto [state, is_new] = states.try_emplace(&module);
+    if (is_new) state->second = module.own_state();
+    module.make_state(state->second, path, values, plan);
+  });
+
+  LoadReport report;
+  std::unordered_set<std::string> known;
+  std::map<std::string, const char*> unlisted;
+  walk("", [&](const std::string& path, Module& module) {
+    for (const StateTensor& t : states.at(&module)) {
+      const std::string full = join(path, t.name);
+      if (t.unlisted != nullptr) {
+        unlisted.emplace(full, t.unlisted);
+        continue;
+      }
+      known.insert(full);
+      if (!values.contains(full)) {
+        report.missing.push_back(full);
+        continue;
+      }
+      try {
+        plan.write(t.tensor, t.accepted(full, values.at(full)));
+        if (t.assigned != nullptr) plan.then([assigned = t.assigned] { *assigned = true; });
+      } catch (const Error& error) {
+        plan.problem(error.what());
+      }
+    }
+  });
+  for (const auto& [name, tensor] : values) {
+    if (!known.contains(name)) report.unexpected.push_back(name);
+  }
+  if (!options.strict) return report;
+  for (const std::string& name : report.missing) plan.problem(name + ": missing");
+  for (const std::string& name : report.unexpected) {
+    const auto found = unlisted.find(name);
+    plan.problem(name + ": " +
+                 (found == unlisted.end() ? "the model has no such entry" : found->second));
+  }
+  return report;
+}
+
+void copy_state(const Module& from, Module& to) { to.load_state_dict(from.state_dict()); }
+
+void Module::to(DType dtype) {
+  check(is_floating(dtype), "to: a model's parameters cannot be {}", dtype);
+  struct Change {
+    Tensor tensor, values, grad;
+  };
+  std::vector<Change> changes;
+  for (const auto& [path, module] : named_modules()) {
+    for (const StateTensor& t : module.own_state()) {
+      if (!is_floating(t.tensor.dtype()) || t.tensor.dtype() == dtype) continue;
+      const Tensor grad = t.tensor.grad();
+      changes.push_back(
+          {t.tensor, t.tensor.detach().to(dtype), grad.defined() ? grad.detach().to(dtype) : grad});
+    }
+  }
+  for (const Change& c : changes) detail::replace_values(c.tensor, c.values, c.grad);
+}
+
+}  // namespace cairn::nn
