@@ -1,30 +1,12 @@
 // Modes, selected records and pools of a model, at once or for a scope. Each call looks at all
 // layers first and makes what it needs; then it changes them, which cannot fail.
 #include <cairn/core/ops.h>
-#include <cairn/nn/internal/stats_pass.h>
+#include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
 
 #include <exception>
 
 namespace cairn::nn {
-
-std::vector<StatsLayer> layers_of(Module& model, const StatsPredicate& predicate) {
-  std::vector<StatsLayer> layers;
-  for (auto& [path, module] : model.named_modules()) {
-    auto* const layer = dynamic_cast<BatchNorm*>(&module);
-    if (layer == nullptr || (predicate && !predicate(path, *layer))) continue;
-    layers.push_back({path, Statistics::of(*layer)});
-  }
-  return layers;
-}
-
-std::vector<StatsLayer> layers_of(const Module& model) {
-  return layers_of(const_cast<Module&>(model));
-}
-
-std::string quoted(const std::string& path) {
-  return path.empty() ? "the layer itself" : "'" + path + "'";
-}
 
 // ---- modes ----
 
@@ -61,29 +43,17 @@ void reset_running_stats(Module& model) {
   }
 }
 
-struct StatsGuard::Saved {
-  std::weak_ptr<Statistics> layer;
-  Statistics::Settings settings;
-};
-
 StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate) {
   const std::vector<StatsLayer> layers = layers_to_set("StatsGuard", model, mode, predicate);
-  for (const StatsLayer& l : layers) saved_.push_back({l.statistics, l.statistics->settings()});
+  for (const StatsLayer& l : layers) {
+    at_end.push_back([layer = std::weak_ptr(l.statistics), before = l.statistics->settings()] {
+      if (const auto s = layer.lock()) s->restore(before);
+    });
+  }
   for (const StatsLayer& l : layers) l.statistics->set_mode(mode);
 }
 
-StatsGuard::~StatsGuard() {
-  for (const Saved& saved : saved_) {
-    if (const auto layer = saved.layer.lock()) layer->restore(saved.settings);
-  }
-}
-
 // ---- named records ----
-
-struct SelectStats::Saved {
-  std::weak_ptr<Statistics> layer;
-  std::shared_ptr<Record> selected;
-};
 
 namespace {
 
@@ -107,40 +77,40 @@ void select_stats(Module& model, std::string_view name) {
 
 SelectStats::SelectStats(Module& model, std::string_view name) {
   const std::vector<StatsLayer> layers = layers_of(model);
-  for (const StatsLayer& l : layers) saved_.push_back({l.statistics, l.statistics->selected});
-  select_in(layers, "SelectStats", name);
-}
-
-SelectStats::~SelectStats() {
-  for (const Saved& saved : saved_) {
-    if (const auto layer = saved.layer.lock()) layer->select(saved.selected);
+  for (const StatsLayer& l : layers) {
+    at_end.push_back([layer = std::weak_ptr(l.statistics), before = l.statistics->selected] {
+      if (const auto s = layer.lock()) s->select(before);
+    });
   }
+  select_in(layers, "SelectStats", name);
 }
 
 // ---- micro-batches ----
 
-struct AccumulateStats::Pooled {
-  std::weak_ptr<Statistics> layer;
-  std::shared_ptr<MergingPool> pool;
-};
-
-AccumulateStats::AccumulateStats(Module& model) : exceptions_(std::uncaught_exceptions()) {
+AccumulateStats::AccumulateStats(Module& model) {
   const std::vector<StatsLayer> layers = layers_of(model);
+  std::vector<std::shared_ptr<Pool>> pools;
   for (const StatsLayer& l : layers) {
-    layers_.push_back({l.statistics, std::make_shared<MergingPool>(l.statistics->pool)});
+    const auto pool = std::make_shared<MergingPool>(l.statistics->pool);
+    pools.push_back(pool);
+    at_end.push_back(
+        [layer = std::weak_ptr(l.statistics), pool, exceptions = std::uncaught_exceptions()] {
+          const auto s = layer.lock();
+          if (!s) return;
+          s->pool = pool->outer;
+          if (std::uncaught_exceptions() > exceptions) return;
+          for (const Update& u : pool->updates) s->update(u.record, u.moments).apply();
+        });
   }
-  for (std::size_t i = 0; i < layers.size(); ++i) layers[i].statistics->pool = layers_[i].pool;
-}
-
-AccumulateStats::~AccumulateStats() {
-  const bool dropped = std::uncaught_exceptions() > exceptions_;
-  for (const Pooled& p : layers_) {
-    const auto layer = p.layer.lock();
-    if (!layer) continue;
-    layer->pool = p.pool->outer;
-    if (dropped) continue;
-    for (const Update& u : p.pool->updates) layer->update(u.record, u.moments).apply();
-  }
+  for (std::size_t i = 0; i < layers.size(); ++i) layers[i].statistics->pool = pools[i];
 }
 
 }  // namespace cairn::nn
+
+namespace cairn::detail {
+
+StatsScope::~StatsScope() {
+  for (const auto& f : at_end) f();
+}
+
+}  // namespace cairn::detail

@@ -7,8 +7,6 @@
 #include <cairn/nn/batch_norm.h>
 
 #include <functional>
-#include <memory>
-#include <optional>
 #include <ranges>
 #include <span>
 #include <string>
@@ -16,6 +14,20 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+namespace cairn::detail {
+
+/// Calls functions at the end of a scope, after an exception too. They must not throw.
+struct CAIRN_API StatsScope {
+  StatsScope() = default;
+  ~StatsScope();
+  StatsScope(const StatsScope&) = delete;
+  StatsScope& operator=(const StatsScope&) = delete;
+
+  std::vector<std::function<void()>> at_end;
+};
+
+}  // namespace cairn::detail
 
 namespace cairn::nn {
 
@@ -37,17 +49,10 @@ CAIRN_API void reset_running_stats(Module& model);
 /// registered inside keep what they have. A record's values are never restored: updates made inside
 /// stay, and so does a record that a layer got inside, if it was updated. Guards nest, work after
 /// an exception, and follow a model that moves or dies under them.
-class CAIRN_API StatsGuard {
+class CAIRN_API StatsGuard : detail::StatsScope {
  public:
   /// Throws Error as set_stats_mode() does.
   [[nodiscard]] StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
-  ~StatsGuard();
-  StatsGuard(const StatsGuard&) = delete;
-  StatsGuard& operator=(const StatsGuard&) = delete;
-
- private:
-  struct Saved;
-  std::vector<Saved> saved_;
 };
 
 // ---- values ----
@@ -159,16 +164,9 @@ CAIRN_API void select_stats(Module& model, std::string_view name);
 
 /// select_stats() for a scope. At its end each layer that was there at its beginning shows what it
 /// showed then.
-class CAIRN_API SelectStats {
+class CAIRN_API SelectStats : detail::StatsScope {
  public:
   [[nodiscard]] SelectStats(Module& model, std::string_view name);
-  ~SelectStats();
-  SelectStats(const SelectStats&) = delete;
-  SelectStats& operator=(const SelectStats&) = delete;
-
- private:
-  struct Saved;
-  std::vector<Saved> saved_;
 };
 
 // ---- micro-batches ----
@@ -177,17 +175,9 @@ class CAIRN_API SelectStats {
 /// At its end each record is updated once, as by one batch of all those values, with the momentum
 /// and freezes that the layer has then. Left by an exception, it updates nothing. Nested ones give
 /// what they pooled to the one around.
-class CAIRN_API AccumulateStats {
+class CAIRN_API AccumulateStats : detail::StatsScope {
  public:
   [[nodiscard]] explicit AccumulateStats(Module& model);
-  ~AccumulateStats();
-  AccumulateStats(const AccumulateStats&) = delete;
-  AccumulateStats& operator=(const AccumulateStats&) = delete;
-
- private:
-  struct Pooled;
-  std::vector<Pooled> layers_;
-  int exceptions_;
 };
 
 }  // namespace cairn::nn

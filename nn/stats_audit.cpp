@@ -1,6 +1,6 @@
 // Each layer is looked at alone. A distance is counted in standard deviations √(var + eps) of the
 // record, by which eval() divides.
-#include <cairn/nn/internal/stats_pass.h>
+#include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats_audit.h>
 
 #include <fmt/format.h>
@@ -133,9 +133,19 @@ const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::stri
   return nullptr;
 }
 
-// `measured(statistics)` are the moments that the batches had in a layer, or null.
-template <class Measured>
-StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured measured) {
+using Pools = std::vector<std::pair<std::shared_ptr<Statistics>, std::shared_ptr<MergingPool>>>;
+
+// The moments that the batches had in a layer, or null.
+const detail::Moments* moments_of(const Pools& measured, const Statistics& s) {
+  for (const auto& [layer, pool] : measured) {
+    for (const Update& u : pool->updates) {
+      if (layer.get() == &s && u.record == s.selected) return &u.moments;
+    }
+  }
+  return nullptr;
+}
+
+StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, const Pools& measured) {
   Findings findings;
   for (const auto& [path, module] : model.named_modules()) {
     const auto* const layer = dynamic_cast<const BatchNorm*>(&module);
@@ -161,7 +171,7 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured me
               then->mean.shape(), s.mean.shape());
         a.drift = distance(record, channels_of(then->mean, then->var), s.eps);
       }
-      const detail::Moments* const m = measured(s);
+      const detail::Moments* const m = moments_of(measured, s);
       if (m != nullptr && m->count > 1) {
         values = m->count;
         const Channels batches = channels_of(m->mean, m->var, detail::unbias(m->count));
@@ -178,7 +188,7 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, Measured me
 }  // namespace
 
 StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot) {
-  return audit(model, snapshot, [](const Statistics&) { return nullptr; });
+  return audit(model, snapshot, {});
 }
 
 std::string to_string(const StatsAudit& report) {
@@ -216,23 +226,11 @@ namespace cairn::detail {
 
 nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
                            const NextBatch& next) {
-  std::vector<std::pair<const nn::Statistics*, std::shared_ptr<nn::MergingPool>>> pools;
-  {
-    const nn::StatsPass pass(model);
-    for (const nn::StatsPass::Layer& l : pass.layers()) {
-      pools.emplace_back(l.statistics.get(), std::make_shared<nn::MergingPool>(nullptr));
-      l.statistics->pool = pools.back().second;
-    }
-    nn::StatsPass::run(model, next);
-  }
-  return nn::audit(model, snapshot, [&](const nn::Statistics& s) -> const Moments* {
-    for (const auto& [layer, pool] : pools) {
-      for (const nn::Update& u : pool->updates) {
-        if (layer == &s && u.record == s.selected) return &u.moments;
-      }
-    }
-    return nullptr;
+  nn::Pools measured;
+  nn::run_pass(model, next, [&](const auto& statistics) {
+    return measured.emplace_back(statistics, std::make_shared<nn::MergingPool>(nullptr)).second;
   });
+  return nn::audit(model, snapshot, measured);
 }
 
 }  // namespace cairn::detail

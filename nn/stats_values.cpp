@@ -1,6 +1,6 @@
 // The values of a model's records: copies of them, and estimates from batches.
 #include <cairn/core/ops.h>
-#include <cairn/nn/internal/stats_pass.h>
+#include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
 
 #include <fmt/format.h>
@@ -93,15 +93,10 @@ namespace cairn::detail {
 
 void estimate_running_stats(nn::Module& model, const NextBatch& next) {
   std::vector<std::pair<std::shared_ptr<nn::Statistics>, std::shared_ptr<nn::EstimatingPool>>> all;
-  {
-    const nn::StatsPass pass(model);
-    for (const nn::StatsPass::Layer& l : pass.layers()) {
-      all.emplace_back(l.statistics, std::make_shared<nn::EstimatingPool>());
-      l.statistics->pool = all.back().second;
-    }
-    check(nn::StatsPass::run(model, next) > 0,
-          "estimate_running_stats: there is no batch to estimate from");
-  }
+  const int64_t batches = nn::run_pass(model, next, [&](const auto& statistics) {
+    return all.emplace_back(statistics, std::make_shared<nn::EstimatingPool>()).second;
+  });
+  check(batches > 0, "estimate_running_stats: there is no batch to estimate from");
   for (const auto& [statistics, pool] : all) statistics->take(*pool);  // cannot fail
 }
 

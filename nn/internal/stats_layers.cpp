@@ -1,0 +1,52 @@
+#include <cairn/core/autograd.h>
+#include <cairn/nn/internal/stats_layers.h>
+
+namespace cairn::nn {
+
+std::vector<StatsLayer> layers_of(Module& model, const StatsPredicate& predicate) {
+  std::vector<StatsLayer> layers;
+  for (auto& [path, module] : model.named_modules()) {
+    auto* const layer = dynamic_cast<BatchNorm*>(&module);
+    if (layer == nullptr || (predicate && !predicate(path, *layer))) continue;
+    layers.push_back({path, Statistics::of(*layer)});
+  }
+  return layers;
+}
+
+std::vector<StatsLayer> layers_of(const Module& model) {
+  return layers_of(const_cast<Module&>(model));
+}
+
+std::string quoted(const std::string& path) {
+  return path.empty() ? "the layer itself" : "'" + path + "'";
+}
+
+int64_t run_pass(
+    Module& model, const detail::NextBatch& next,
+    const std::function<std::shared_ptr<Pool>(std::shared_ptr<Statistics>)>& pool_for) {
+  detail::StatsScope scope;
+  std::vector<std::pair<std::shared_ptr<Statistics>, std::shared_ptr<Pool>>> layers;
+  for (auto& [path, module] : model.named_modules()) {
+    scope.at_end.push_back(
+        [m = &module, training = module.is_training()] { m->set_training(training); });
+  }
+  for (const auto& [path, s] : layers_of(model)) {
+    if (!s->has_record) continue;
+    layers.emplace_back(s, pool_for(s));
+    scope.at_end.push_back([layer = s, mode = s->mode, pool = s->pool] {
+      layer->mode = mode;
+      layer->pool = pool;
+    });
+  }
+  model.train();
+  for (const auto& [s, pool] : layers) {
+    s->mode = StatsMode::track;
+    s->pool = pool;
+  }
+  const NoGrad no_grad;
+  int64_t batches = 0;
+  for (Tensor x; next(x); ++batches) model(x);
+  return batches;
+}
+
+}  // namespace cairn::nn
