@@ -42,7 +42,7 @@ struct StatsAudit {
 /// Looks at every batch norm of a model: at its record, at how far it has drifted from a snapshot,
 /// and, given batches (any that estimate_running_stats() takes), at the gap between them and the
 /// record. For that each batch goes through the model in train() once, all layers that have a
-/// record normalising by the batch; nothing is recorded, and all is as it was afterwards.
+/// record normalising by the batch; no record is updated, and all is as it was afterwards.
 CAIRN_API StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot = {});
 
 CAIRN_API std::string to_string(const StatsAudit& audit);

@@ -20,6 +20,8 @@ except() { grep -vxE "$1"; }
 forbid "core knows only core" '#include <cairn/(nn|optim)/' $(sources core)
 forbid "nn does not know optim" '#include <cairn/optim/' $(sources nn)
 forbid "optim does not know nn" '#include <cairn/nn/' $(sources optim)
+forbid "nn includes of core's insides only writing.h and norms.h" \
+  '#include <cairn/core/(loops|kernels|ops)/|#include <cairn/core/internal/([^wn]|w[^r]|n[^o])' $(sources nn)
 forbid "only cairn.h includes everything" '#include <cairn/cairn\.h>' $(sources core nn optim)
 forbid "headers are named from the root: <cairn/...>" '#include "' $(sources core nn optim)
 forbid "only core/internal/blas.cpp knows BLAS" '#include <cblas' $(sources core nn optim | except core/internal/blas.cpp)

@@ -51,6 +51,8 @@ TEST_CASE("buffer: it reads as a tensor") {
   CHECK_FALSE(m.b.requires_grad());
   CHECK(equal(m.b.to(DType::float64), tensor({1, 2, 3}, f64)));
   CHECK(equal(m.b + tensor({1, 1, 1}), tensor({2, 3, 4})));
+  CHECK(m.b->mean().item<double>() == 2);
+  CHECK(equal(m.b->slice(0, 1, 3), tensor({2, 3})));
   CHECK(fmt::format("{}", m.b) == "tensor([1., 2., 3.])");
 }
 

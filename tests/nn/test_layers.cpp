@@ -44,6 +44,19 @@ TEST_CASE("sequential: modules are found by number, from the end too, and may be
   CHECK(m.size() == 4);
 }
 
+TEST_CASE("sequential: at<M>() gives a module by its type, or says what stands there") {
+  Sequential m{Linear(1, 2), Sequential{ReLU()}};
+  CHECK(&m.at<Linear>(0) == &m[0]);
+  CHECK(&m.at<Module>(-1) == &m[1]);
+  const Sequential& as_const = m;
+  static_assert(std::is_same_v<decltype(as_const.at<Linear>(0)), const Linear&>);
+  static_assert(std::is_same_v<decltype(as_const[0]), const Module&>);
+  CHECK(&as_const.at<Sequential>(1).at<ReLU>(0) == &m.at<Sequential>(1)[0]);
+  CHECK_ERROR(m.at<ReLU>(0), "Sequential: module 0 is a Linear, not a ReLU");
+  CHECK_ERROR(m.at<Linear>(-1), "Sequential: module -1 is a Sequential, not a Linear");
+  CHECK_ERROR(m.at<Linear>(2), "Sequential: there is no module 2 of 2");
+}
+
 TEST_CASE("sequential: without modules it returns its input") {
   Sequential m;
   const Tensor x = tensor({1, 2});

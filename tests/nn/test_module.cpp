@@ -6,6 +6,8 @@
 #include <cairn/nn/linear.h>
 #include <cairn/optim/sgd.h>
 
+#include <type_traits>
+
 using namespace cairn;
 using namespace cairn::nn;
 using namespace cairn::test;
@@ -64,6 +66,48 @@ TEST_CASE("module: a buffer's messages name its path, an unlisted one's too") {
   auto& bn = m.at<Sequential>(1).at<BatchNorm1d>(1);
   bn.track_running_stats(true);
   CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "1.1.running_mean: [3] given, the model has [2]");
+}
+
+TEST_CASE("module: a const module hands out const parameters, buffers and modules") {
+  const Sequential m{Linear(2, 2), BatchNorm1d(2)};
+  for (auto& [path, p] : m.named_parameters())
+    static_assert(std::is_const_v<std::remove_reference_t<decltype(p)>>);
+  for (auto& [path, b] : m.named_buffers())
+    static_assert(std::is_const_v<std::remove_reference_t<decltype(b)>>);
+  for (auto& [path, c] : m.named_modules())
+    static_assert(std::is_const_v<std::remove_reference_t<decltype(c)>>);
+  for (auto& [path, c] : m.named_children())
+    static_assert(std::is_const_v<std::remove_reference_t<decltype(c)>>);
+  CHECK(m.named_parameters().size() == 4);
+  CHECK(m.named_buffers().size() == 3);
+  CHECK(m.named_modules().size() == 3);
+  CHECK(m.named_children().size() == 2);
+}
+
+TEST_CASE(
+    "module: a message names a parameter by its path, however late its module is registered") {
+  Named inner;
+  Parameter& w = inner.parameter("w", ones({1}));
+  Tensor x = ones({1}, {.requires_grad = true});
+  Named outer;
+  const auto stale = [&](const char* path) {
+    const Tensor y = x * w;
+    const NoGrad guard;
+    w.fill_(2);
+    const std::string text = std::string("mul: a tensor [1] (parameter '") + path +
+                             "') that its gradient needs was written to after the forward; write "
+                             "to a clone() of it, or after backward()";
+    CHECK_ERROR(y.backward(), text.c_str());
+  };
+  stale("w");
+  Named& held = outer.child("inner", std::move(inner));
+  stale("inner.w");
+  Named top;
+  top.child("outer", std::move(outer));
+  stale("outer.inner.w");
+  Named elsewhere;
+  elsewhere.child("again", held);  // its first name stays
+  stale("outer.inner.w");
 }
 
 TEST_CASE("module: its kind is the class's name, with its template arguments") {

@@ -154,6 +154,26 @@ TEST_CASE("state_dict: loading may exchange two entries of the same model") {
   CHECK(equal(m.state_dict().at("1.weight"), first));
 }
 
+TEST_CASE("plan_load: two models are loaded together or not at all") {
+  Sequential a = net(), b = net(), from = net();
+  from(tensor({{1, 2}, {3, 5}, {4, 4}}));
+  const StateDict before = copy_of(a), values = copy_of(from);
+  StateDict wrong = values;
+  wrong.erase("0.bias");
+  const auto load = [&](const StateDict& for_a, const StateDict& for_b) {
+    LoadPlan plan;
+    a.plan_load(plan, for_a);
+    b.plan_load(plan, for_b);
+    plan.check("both");
+    plan.commit();
+  };
+  CHECK_ERROR(load(values, wrong), "both: nothing was loaded, because\n  0.bias: missing");
+  check_unchanged(a, before);
+  load(values, values);
+  check_unchanged(a, values);
+  check_unchanged(b, values);
+}
+
 TEST_CASE("copy_state: a teacher becomes the student and then goes its own way") {
   Sequential student = net(), teacher = net();
   student(tensor({{1, 2}, {3, 5}, {4, 4}}));  // moves the record

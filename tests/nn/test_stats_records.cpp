@@ -70,6 +70,27 @@ TEST_CASE("select_stats: mode and freezes belong to the layer") {
   CHECK(bn.stats_mode() == StatsMode::hold);
 }
 
+TEST_CASE("select_stats: a message about a buffer names the record that it shows") {
+  Sequential m{BatchNorm1d(3)};
+  select_stats(m, "night");
+  CHECK_ERROR(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
+              "0.records.night.running_var: -1 at channel 0 is no variance");
+  select_stats(m, "main");
+  CHECK_ERROR(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
+              "0.running_var: -1 at channel 0 is no variance");
+}
+
+TEST_CASE("select_stats: a tensor taken before shows the record that was selected then") {
+  BatchNorm1d bn(3);
+  const Tensor main = bn.running_mean;
+  select_stats(bn, "night");
+  const Tensor night = bn.running_mean;
+  bn(input());
+  CHECK(equal(main, zeros({3})));
+  CHECK(equal(night, bn.running_mean));
+  CHECK_FALSE(equal(night, main));
+}
+
 TEST_CASE("select_stats: a printed layer shows a record that is not main") {
   BatchNorm1d bn(2);
   select_stats(bn, "clean");
