@@ -21,11 +21,11 @@ std::vector<Tensor> layouts(int64_t rows, int64_t columns, DType dtype) {
 
 TEST_CASE("write: outputs that are inputs, too, change in one pass, for any strides") {
   for (const DType dtype : {DType::float32, DType::float64}) {
-    for (const auto& [rows, columns] : {std::pair{3, 5}, {1, 1}, {0, 4}, {300, 257}}) {
-      CAPTURE(rows);
-      for (const Tensor& p : layouts(rows, columns, dtype)) {
-        for (const Tensor& b : layouts(rows, columns, dtype)) {
-          const Tensor g = randn({rows, columns}, {.dtype = dtype});
+    for (const Shape& shape : {Shape{3, 5}, Shape{1, 1}, Shape{0, 4}, Shape{300, 257}}) {
+      CAPTURE(shape);
+      for (const Tensor& p : layouts(shape[0], shape[1], dtype)) {
+        for (const Tensor& b : layouts(shape[0], shape[1], dtype)) {
+          const Tensor g = randn(shape, {.dtype = dtype});
           const Tensor sum = b + g, difference = p - 2 * sum;
           detail::write(
               [](auto v, auto dv, auto m) {

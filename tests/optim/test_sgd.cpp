@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -19,9 +18,6 @@ using optim::SGD;
 using optim::SGDOptions;
 
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // A step rounds each of at most six terms, all about 1 in size, and five steps add up; momentum
 // 0.9 passes each error on up to four times. 60 roundings of half a unit.
