@@ -24,7 +24,7 @@ CAIRN_API MemoryStats memory_stats();
 /// Gives back to the system what is cached by the process and by the calling thread.
 CAIRN_API void release_cached_memory();
 
-/// "0.1.0"
+/// "0.2.0"
 CAIRN_API std::string version();
 
 /// What this library was built with and found.
