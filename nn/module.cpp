@@ -1,6 +1,6 @@
 // What a module holds, how it is registered and called. module_state.cpp saves, loads and converts.
-#include <cairn/core/record.h>
 #include <cairn/core/internal/writing.h>
+#include <cairn/core/record.h>
 #include <cairn/nn/internal/module_state.h>
 
 #include <cxxabi.h>
@@ -144,25 +144,14 @@ Module& Module::child_at(std::size_t i) const { return *state().children[i].seco
 
 // ---- looking through ----
 
-namespace {
-
-// The same items, const.
-template <class Item>
-std::vector<std::pair<std::string, const Item&>> as_const(
-    std::vector<std::pair<std::string, Item&>> items) {
-  return {std::move_iterator(items.begin()), std::move_iterator(items.end())};
-}
-
-}  // namespace
-
-std::vector<std::pair<std::string, Module&>> Module::named_children() {
-  std::vector<std::pair<std::string, Module&>> children;
+auto Module::named_children() -> Named<Module> {
+  Named<Module> children;
   for (const auto& [name, module] : state().children) children.emplace_back(name, *module);
   return children;
 }
 
-std::vector<std::pair<std::string, Module&>> Module::named_modules() {
-  std::vector<std::pair<std::string, Module&>> modules;
+auto Module::named_modules() -> Named<Module> {
+  Named<Module> modules;
   std::unordered_set<const Module*> seen;
   walk("", [&](const std::string& path, Module& module) {
     if (seen.insert(&module).second) modules.emplace_back(path, module);
@@ -170,8 +159,8 @@ std::vector<std::pair<std::string, Module&>> Module::named_modules() {
   return modules;
 }
 
-std::vector<std::pair<std::string, Parameter&>> Module::named_parameters() {
-  std::vector<std::pair<std::string, Parameter&>> parameters;
+auto Module::named_parameters() -> Named<Parameter> {
+  Named<Parameter> parameters;
   std::unordered_set<const void*> seen;
   for (auto& [path, module] : named_modules()) {
     for (const auto& [name, p] : module.state().parameters) {
@@ -183,8 +172,8 @@ std::vector<std::pair<std::string, Parameter&>> Module::named_parameters() {
   return parameters;
 }
 
-std::vector<std::pair<std::string, Buffer&>> Module::named_buffers() {
-  std::vector<std::pair<std::string, Buffer&>> buffers;
+auto Module::named_buffers() -> Named<Buffer> {
+  Named<Buffer> buffers;
   for (auto& [path, module] : named_modules()) {
     for (const auto& [name, b] : module.state().buffers) {
       if (module.state_of(*b).unlisted == nullptr) buffers.emplace_back(join(path, name), *b);
@@ -193,16 +182,21 @@ std::vector<std::pair<std::string, Buffer&>> Module::named_buffers() {
   return buffers;
 }
 
-std::vector<std::pair<std::string, const Parameter&>> Module::named_parameters() const {
+template <class T>
+static Module::Named<const T> as_const(Module::Named<T> items) {
+  return {std::move_iterator(items.begin()), std::move_iterator(items.end())};
+}
+
+auto Module::named_parameters() const -> Named<const Parameter> {
   return as_const(const_cast<Module*>(this)->named_parameters());
 }
-std::vector<std::pair<std::string, const Buffer&>> Module::named_buffers() const {
+auto Module::named_buffers() const -> Named<const Buffer> {
   return as_const(const_cast<Module*>(this)->named_buffers());
 }
-std::vector<std::pair<std::string, const Module&>> Module::named_modules() const {
+auto Module::named_modules() const -> Named<const Module> {
   return as_const(const_cast<Module*>(this)->named_modules());
 }
-std::vector<std::pair<std::string, const Module&>> Module::named_children() const {
+auto Module::named_children() const -> Named<const Module> {
   return as_const(const_cast<Module*>(this)->named_children());
 }
 

@@ -62,6 +62,9 @@ struct CAIRN_API StateTensor {
 /// What a const module hands out is const, but for the tensors of parameters() and state_dict().
 class CAIRN_API Module : public std::enable_shared_from_this<Module> {
  public:
+  template <class T>
+  using Named = std::vector<std::pair<std::string, T&>>;
+
   Module();
   Module(Module&& other) noexcept;
   Module& operator=(Module&&) = delete;
@@ -75,17 +78,17 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   virtual Tensor forward(const Tensor& x);
 
   // ---- what it holds: each once, under its first name, in PyTorch's order ----
-  std::vector<std::pair<std::string, Parameter&>> named_parameters();
-  std::vector<std::pair<std::string, const Parameter&>> named_parameters() const;
+  Named<Parameter> named_parameters();
+  Named<const Parameter> named_parameters() const;
   /// The buffers that state_dict() lists.
-  std::vector<std::pair<std::string, Buffer&>> named_buffers();
-  std::vector<std::pair<std::string, const Buffer&>> named_buffers() const;
+  Named<Buffer> named_buffers();
+  Named<const Buffer> named_buffers() const;
   /// This module first, under the empty name.
-  std::vector<std::pair<std::string, Module&>> named_modules();
-  std::vector<std::pair<std::string, const Module&>> named_modules() const;
+  Named<Module> named_modules();
+  Named<const Module> named_modules() const;
   /// The modules registered here, shared ones at each of their names.
-  std::vector<std::pair<std::string, Module&>> named_children();
-  std::vector<std::pair<std::string, const Module&>> named_children() const;
+  Named<Module> named_children();
+  Named<const Module> named_children() const;
   /// Handles to the parameters, for an optimizer.
   std::vector<Tensor> parameters() const;
 

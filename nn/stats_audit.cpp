@@ -133,19 +133,9 @@ const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::stri
   return nullptr;
 }
 
-using Pools = std::vector<std::pair<std::shared_ptr<Statistics>, std::shared_ptr<MergingPool>>>;
-
-// The moments that the batches had in a layer, or null.
-const detail::Moments* moments_of(const Pools& measured, const Statistics& s) {
-  for (const auto& [layer, pool] : measured) {
-    for (const Update& u : pool->updates) {
-      if (layer.get() == &s && u.record == s.selected) return &u.moments;
-    }
-  }
-  return nullptr;
-}
-
-StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, const Pools& measured) {
+// `measured` holds the moments that batches had, merged for each record.
+StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
+                 const std::vector<Update>& measured) {
   Findings findings;
   for (const auto& [path, module] : model.named_modules()) {
     const auto* const layer = dynamic_cast<const BatchNorm*>(&module);
@@ -171,10 +161,11 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot, const Pools
               then->mean.shape(), s.mean.shape());
         a.drift = distance(record, channels_of(then->mean, then->var), s.eps);
       }
-      const detail::Moments* const m = moments_of(measured, s);
-      if (m != nullptr && m->count > 1) {
-        values = m->count;
-        const Channels batches = channels_of(m->mean, m->var, detail::unbias(m->count));
+      const auto update = std::ranges::find(measured, s.selected, &Update::record);
+      if (update != measured.end() && update->moments.count > 1) {
+        const detail::Moments& m = update->moments;
+        values = m.count;
+        const Channels batches = channels_of(m.mean, m.var, detail::unbias(m.count));
         a.gap = distance(batches, record, s.eps);
         sort_channels(a, batches, s.eps);
       }
@@ -226,11 +217,9 @@ namespace cairn::detail {
 
 nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
                            const NextBatch& next) {
-  nn::Pools measured;
-  nn::run_pass(model, next, [&](const auto& statistics) {
-    return measured.emplace_back(statistics, std::make_shared<nn::MergingPool>(nullptr)).second;
-  });
-  return nn::audit(model, snapshot, measured);
+  const auto pool = std::make_shared<nn::MergingPool>(nullptr);
+  nn::run_pass(model, next, pool);
+  return nn::audit(model, snapshot, pool->updates);
 }
 
 }  // namespace cairn::detail

@@ -92,12 +92,10 @@ void copy_stats(const Module& from, Module& to) {
 namespace cairn::detail {
 
 void estimate_running_stats(nn::Module& model, const NextBatch& next) {
-  std::vector<std::pair<std::shared_ptr<nn::Statistics>, std::shared_ptr<nn::EstimatingPool>>> all;
-  const int64_t batches = nn::run_pass(model, next, [&](const auto& statistics) {
-    return all.emplace_back(statistics, std::make_shared<nn::EstimatingPool>()).second;
-  });
-  check(batches > 0, "estimate_running_stats: there is no batch to estimate from");
-  for (const auto& [statistics, pool] : all) statistics->take(*pool);  // cannot fail
+  const auto pool = std::make_shared<nn::EstimatingPool>();
+  check(nn::run_pass(model, next, pool) > 0,
+        "estimate_running_stats: there is no batch to estimate from");
+  for (const nn::StatsLayer& l : nn::layers_of(model)) l.statistics->take(*pool);  // cannot fail
 }
 
 }  // namespace cairn::detail

@@ -70,7 +70,8 @@ Update Statistics::update(const std::shared_ptr<Record>& record,
 void Statistics::take(const EstimatingPool& estimated) noexcept {
   if (mean.frozen() && var.frozen()) return;
   for (const auto& [record, estimate] : estimated.estimates) {
-    if (*estimate->count.view_of().as<int64_t>() == 0) continue;  // every batch was empty
+    if (std::ranges::find(records, record) == records.end()) continue;  // another layer's
+    if (*estimate->count.view_of().as<int64_t>() == 0) continue;        // every batch was empty
     if (!mean.frozen()) detail::write_values(record->mean, estimate->mean.view_of());
     if (!var.frozen()) detail::write_values(record->var, estimate->var.view_of());
     if (!count.frozen()) detail::write_values(record->count, estimate->count.view_of());

@@ -42,7 +42,7 @@ struct Statistics : std::enable_shared_from_this<Statistics> {
   }
   /// The update of a record by these moments, with the settings of this moment.
   Update update(const std::shared_ptr<Record>& record, const detail::Moments& moments) noexcept;
-  /// Makes each record what a pool has estimated, frozen buffers apart.
+  /// Makes each of its records what a pool has estimated, frozen buffers apart.
   void take(const EstimatingPool& estimated) noexcept;
 
   // ---- records ----

@@ -21,25 +21,22 @@ std::string quoted(const std::string& path) {
   return path.empty() ? "the layer itself" : "'" + path + "'";
 }
 
-int64_t run_pass(
-    Module& model, const detail::NextBatch& next,
-    const std::function<std::shared_ptr<Pool>(std::shared_ptr<Statistics>)>& pool_for) {
+int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared_ptr<Pool>& pool) {
+  std::vector<StatsLayer> layers = layers_of(model);
+  std::erase_if(layers, [](const StatsLayer& l) { return !l.statistics->has_record; });
   detail::StatsScope scope;
-  std::vector<std::pair<std::shared_ptr<Statistics>, std::shared_ptr<Pool>>> layers;
   for (auto& [path, module] : model.named_modules()) {
     scope.at_end.push_back(
         [m = &module, training = module.is_training()] { m->set_training(training); });
   }
-  for (const auto& [path, s] : layers_of(model)) {
-    if (!s->has_record) continue;
-    layers.emplace_back(s, pool_for(s));
-    scope.at_end.push_back([layer = s, mode = s->mode, pool = s->pool] {
+  for (const auto& [path, s] : layers) {
+    scope.at_end.push_back([layer = s, mode = s->mode, before = s->pool] {
       layer->mode = mode;
-      layer->pool = pool;
+      layer->pool = before;
     });
   }
   model.train();
-  for (const auto& [s, pool] : layers) {
+  for (const auto& [path, s] : layers) {
     s->mode = StatsMode::track;
     s->pool = pool;
   }

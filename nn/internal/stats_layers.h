@@ -19,10 +19,9 @@ std::vector<StatsLayer> layers_of(const Module& model);
 /// The path as messages name it; a layer that is a model itself has an empty one.
 std::string quoted(const std::string& path);
 
-/// Calls the model with every batch, in train() and without gradients, and counts the batches. Each
-/// layer that has a record is in `track`, and the pool that `pool_for` gives takes its updates.
-/// Afterwards training flags, modes and pools are as before.
-int64_t run_pass(Module& model, const detail::NextBatch& next,
-                 const std::function<std::shared_ptr<Pool>(std::shared_ptr<Statistics>)>& pool_for);
+/// Calls the model with every batch, in train() and without gradients, and counts the batches.
+/// Layers that have a record are in `track`, and `pool` takes their updates. Afterwards training
+/// flags, modes and pools are as before.
+int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared_ptr<Pool>& pool);
 
 }  // namespace cairn::nn

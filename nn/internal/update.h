@@ -41,7 +41,7 @@ struct Update {
   void apply() const noexcept;
 };
 
-/// Takes a layer's updates in the place of its records.
+/// Takes updates in the place of the records that they are for.
 struct Pool {
   virtual ~Pool() = default;
   /// Before an update of this record is added; may throw.
