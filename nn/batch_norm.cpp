@@ -13,14 +13,8 @@
 namespace cairn::nn {
 
 std::string to_string(StatsMode mode) {
-  switch (mode) {
-    case StatsMode::track:
-      return "track";
-    case StatsMode::hold:
-      return "hold";
-    default:
-      return "frozen";
-  }
+  constexpr const char* names[] = {"track", "hold", "frozen"};
+  return names[static_cast<std::size_t>(mode)];
 }
 
 namespace {
@@ -113,7 +107,7 @@ Tensor BatchNorm::normalize_by_batch(const Tensor& x) {
   }
   if (updates) {
     s.make_room();
-    s.update(s.selected, moments).apply();  // cannot fail
+    s.update(s.selected, moments).apply();  // Cannot fail. What delays updates keeps this value.
   }
   return y;
 }

@@ -22,7 +22,6 @@
 #include <vector>
 
 namespace cairn::detail {
-struct Name;
 
 /// The path of `name` in the module at `prefix`.
 inline std::string join(const std::string& prefix, const std::string& name) {
@@ -31,6 +30,7 @@ inline std::string join(const std::string& prefix, const std::string& name) {
 
 /// A class's name without its namespaces, for printing and messages.
 CAIRN_API std::string class_name(const std::type_info& type);
+
 }  // namespace cairn::detail
 
 namespace cairn::nn {

@@ -102,12 +102,9 @@ Tensor input_of(const Batch& batch) {
 }
 
 template <class Batches>
-concept BatchGenerator = requires(Batches& batches) {
+concept BatchSource = std::ranges::input_range<Batches> || requires(Batches& batches) {
   *batches();
 };
-
-template <class Batches>
-concept BatchSource = std::ranges::input_range<Batches> || BatchGenerator<Batches>;
 
 /// f(next) over a range of batches, or a function that gives a std::optional of the next one.
 template <class Batches, class F>
