@@ -1,7 +1,6 @@
 // The text of an Error, kept in parts until nobody can put a path in front any more.
 #include <cairn/core/check.h>
 
-#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -51,8 +50,6 @@ void Error::enter(std::string_view slot) noexcept {
   } catch (const std::bad_alloc&) {  // the message without its path is still true
   }
 }
-
-double detail::without_sign(double v) { return std::isnan(v) ? std::abs(v) : v; }
 
 void detail::fail(fmt::string_view message, fmt::format_args args) {
   throw Error(fmt::vformat(message, args));

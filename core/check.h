@@ -75,15 +75,4 @@ void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   }
 }
 
-namespace detail {
-
-/// v for a message: a NaN prints with its sign, which means nothing.
-CAIRN_API double without_sign(double v);
-
-template <class F>
-auto no_bad_alloc(const char*, F f) -> decltype(f()) {
-  return f();
-}
-
-}  // namespace detail
 }  // namespace cairn

@@ -50,7 +50,7 @@ namespace detail {
 /// gets its own name when another one takes it in; so a path is put together when it is asked for.
 struct Name {
   std::string own;
-  std::shared_ptr<const Name> module = nullptr;
+  std::shared_ptr<const Name> owner = nullptr;
 
   std::string path() const;
 };

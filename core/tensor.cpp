@@ -145,7 +145,7 @@ void Tensor::set_grad(const Tensor& g) {
   check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient; give a clone()",
         shape());
   check(!g.view_of().storage->guarded,
-        "set_grad: {} is a module's buffer, which no gradient is added to; give a clone()",
+        "set_grad: {} is a buffer, which no gradient is added to; give a clone()",
         shape());
   detail::slot_of(impl()).grad = g;
 }

@@ -19,8 +19,6 @@ std::string to_string(StatsMode mode) {
 
 namespace {
 
-using detail::without_sign;
-
 // The first member is made of this: so all options are checked first, with affine and without.
 Tensor initial_weight(const char* kind, int64_t num_features, const BatchNormOptions& options) {
   check(num_features >= 0, "{}: num_features is {}; it must not be negative", kind, num_features);
@@ -32,7 +30,7 @@ Tensor initial_weight(const char* kind, int64_t num_features, const BatchNormOpt
 void check_variance(const char* name, const Tensor& values) {
   const auto v = values.to_vector<double>();
   for (std::size_t c = 0; c < v.size(); ++c) {
-    check(v[c] >= 0, "{}: {} at channel {} is no variance", name, without_sign(v[c]), c);
+    check(v[c] >= 0, "{}: {} at channel {} is no variance", name, v[c], c);
   }
 }
 
@@ -118,7 +116,7 @@ void BatchNorm::check_finite(const Tensor& mean, const Tensor& var, double unbia
                              ? std::numeric_limits<float>::max()
                              : std::numeric_limits<double>::max();
   for (int64_t c = 0; c < num_features_; ++c) {
-    const double m = without_sign(mean.at<double>({c})), v = without_sign(var.at<double>({c}));
+    const double m = mean.at<double>({c}), v = var.at<double>({c});
     check(std::isfinite(m) && std::isfinite(v),
           "{}: the batch has mean {} and variance {} at channel {}; look for what is not finite "
           "in its input",

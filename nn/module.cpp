@@ -123,7 +123,7 @@ Module::ChildName Module::check_child(std::string_view name, const Module& modul
 void Module::register_child(ChildName name, std::shared_ptr<Module> module) noexcept {
   detail::Name& its_name = *module->state_->name;
   its_name.own = std::move(name.own);
-  its_name.module = state_->name;
+  its_name.owner = state_->name;
   state_->checked = false;
   state_->children.emplace_back(std::move(name.key), std::move(module));
 }

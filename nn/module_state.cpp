@@ -14,8 +14,7 @@ using detail::join;
 // Into an int64 tensor go whole numbers only: 2.7 would become 2.
 static void check_whole(const std::string& path, const Tensor& values) {
   for (const double v : values.to_vector<double>()) {
-    check(Scalar(v).is_whole(), "{}: {} is no int64; give whole numbers", path,
-          detail::without_sign(v));
+    check(Scalar(v).is_whole(), "{}: {} is no int64; give whole numbers", path, v);
   }
 }
 

@@ -19,7 +19,7 @@ void SGDRule::check_options(std::size_t group, const Options& o) {
   check_not_negative(name, group, "momentum", o.momentum);
   check_not_negative(name, group, "weight_decay", o.weight_decay);
   check(std::isfinite(o.dampening), "SGD: group {}: dampening is {}; it must be finite", group,
-        detail::without_sign(o.dampening));
+        o.dampening);
   check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
         "SGD: group {}: nesterov needs momentum > 0 and dampening 0, got {} and {}", group,
         o.momentum, o.dampening);

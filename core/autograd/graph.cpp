@@ -22,9 +22,9 @@ SavedTensor::SavedTensor(const Tensor& x, const Tensor& y) {
 }
 
 std::string Name::path() const {
-  const std::string of_module = module ? module->path() : "";
-  if (own.empty() || of_module.empty()) return own + of_module;
-  return of_module + "." + own;
+  const std::string of_owner = owner ? owner->path() : "";
+  if (own.empty() || of_owner.empty()) return own + of_owner;
+  return of_owner + "." + own;
 }
 
 Tensor SavedTensor::unpack(Node& node) const {

@@ -1,7 +1,7 @@
 // What may be written, and the writes that cannot fail.
-#include <cairn/core/record.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/map.h>
+#include <cairn/core/record.h>
 
 namespace cairn::detail {
 
@@ -15,7 +15,7 @@ bool overlaps_itself(const View& view) {
 void check_writable(const char* op, const Tensor& x, bool tracked) {
   const TensorImpl& impl = x.impl(op);
   check(!impl.view.storage->guarded,
-        "{}: {} is a module's buffer, which is written by its layer, by copy_() on the buffer and "
+        "{}: {} is a buffer, which is written by its owner, by copy_() on the buffer and "
         "by loading",
         op, impl.view.shape);
   check(!overlaps_itself(impl.view),

@@ -357,11 +357,10 @@ Tensor in_double(const char* op, const Tensor& values, int64_t channels, double 
 
 void check_eps(const char* op, double eps) {
   check(std::isfinite(eps) && eps >= 0, "{}: eps is {}; it must be finite and not negative", op,
-        without_sign(eps));
+        eps);
 }
 void check_momentum(const char* op, double momentum) {
-  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op,
-        without_sign(momentum));
+  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op, momentum);
 }
 
 Tensor normalize_groups(const char* op, const Tensor& x, const NormGroups& groups,

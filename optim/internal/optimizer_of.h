@@ -23,7 +23,7 @@ inline void check_not_negative(const char* optimizer, std::size_t group, const c
                                double value) {
   check(std::isfinite(value) && value >= 0,
         "{}: group {}: {} is {}; it must be finite and not negative", optimizer, group, option,
-        detail::without_sign(value));
+        value);
 }
 
 inline void check_parameter(const char* optimizer, std::size_t group, std::size_t i,

@@ -177,7 +177,7 @@ TEST_CASE("bad input: no tensor takes a gradient that is not for it") {
        [](World& w) { w.leaf.set_grad(w.leaf); }},
       {"set_grad: int64 [2, 3] cannot take a gradient, only float32 and float64 can",
        [](World& w) { w.i.set_grad(w.i.clone()); }},
-      {"set_grad: [4] is a module's buffer, which no gradient is added to; give a clone()",
+      {"set_grad: [4] is a buffer, which no gradient is added to; give a clone()",
        [](World& w) { w.norm.bias.set_grad(w.norm.running_mean); }},
       {"retain_grad: [2, 3] does not require a gradient; use requires_grad_()",
        [](World& w) { w.x.retain_grad(); }},

@@ -26,7 +26,7 @@ struct Holder : Module {
 };
 
 constexpr const char* text =
-    ": [3] is a module's buffer, which is written by its layer, by copy_() on the buffer and by "
+    ": [3] is a buffer, which is written by its owner, by copy_() on the buffer and by "
     "loading";
 
 }  // namespace
