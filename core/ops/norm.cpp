@@ -121,8 +121,8 @@ struct Lines : kernels::NormLines {
     }
     dispatch_floating(values.dtype(), [&]<class T>(T) {
       const T* const from = values.view_of().as<T>();
-      for (int64_t i = 0; i < n; ++i)
-        numbers[i] = static_cast<double>(from[i * values.strides()[0]]);
+      const int64_t stride = values.strides()[0];
+      for (int64_t i = 0; i < n; ++i) numbers[i] = static_cast<double>(from[i * stride]);
     });
   }
 
@@ -243,8 +243,9 @@ struct Backward {
     if (own) v = cairn::mean(square(centred), of_group, true);
     const Tensor s = rsqrt(where(v + eps == 0, HUGE_VAL, v + eps));
     if (dx.wanted(1)) {
-      const Tensor q = g * centred;
-      dx[1] = groups.rows_merged ? sum(q, of_affine, true) * s : sum(q * s, of_affine);
+      const Tensor products = g * centred;
+      dx[1] =
+          groups.rows_merged ? sum(products, of_affine, true) * s : sum(products * s, of_affine);
       dx[1] = dx[1].flatten().to(dy.dtype());
     }
     if (!dx.wanted(0)) return;
