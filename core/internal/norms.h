@@ -26,6 +26,11 @@ struct NormGroups {
 Tensor normalize_groups(const char* op, const Tensor& x, const NormGroups& groups,
                         const Tensor& weight, const Tensor& bias, double eps, Moments& moments);
 
+/// The same by given statistics, mean and var (groups) in float64, which are constants.
+Tensor normalize_groups_by(const char* op, const Tensor& x, const NormGroups& groups,
+                           const Tensor& mean, const Tensor& var, const Tensor& weight,
+                           const Tensor& bias, double eps);
+
 /// Normalises each channel of x (N, C, *) by its own moments and reports them.
 /// Throws Error unless weight and bias are undefined or match x. An empty x gives an empty y, and
 /// moments of count 0; one value a channel gives the bias.

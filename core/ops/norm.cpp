@@ -27,8 +27,7 @@
 #include <cmath>
 #include <utility>
 
-namespace cairn {
-namespace detail {
+namespace cairn::detail {
 namespace {
 
 using kernels::GroupRange;
@@ -314,55 +313,7 @@ Tensor normalize(const char* op, const Tensor& x, const NormGroups& groups, cons
                       own ? saved(x, {0, 1}) : saved(x, {1}), saved(weight, {0}));
 }
 
-// ---- checks ----
-
-void check_channels(const char* op, const Tensor& x, const Tensor& t, const char* name) {
-  if (!t.defined()) return;
-  check(t.shape() == Shape{x.shape()[1]}, "{}: {} {} does not match input {} with {} channels", op,
-        name, t.shape(), x.shape(), x.shape()[1]);
-  check(t.dtype() == x.dtype(),
-        "{}: dtypes {} of {} {} and {} of the input {} do not mix; convert one, e.g. with "
-        ".to(x.dtype())",
-        op, t.dtype(), name, t.shape(), x.dtype(), x.shape());
-}
-
-void check_input(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                 double eps) {
-  check_defined(op, x);
-  check(x.dim() >= 2, "{}: expected input (N, C, *), got rank {} {}", op, x.dim(), x.shape());
-  check_floating(op, x);
-  check_channels(op, x, weight, "weight");
-  check_channels(op, x, bias, "bias");
-  check_eps(op, eps);
-}
-
-// Throws Error unless a training forward may update it.
-void check_running(const char* op, const Tensor& x, const Tensor& running, const char* name) {
-  if (!running.defined()) return;
-  check_channels(op, x, running, name);
-  check(!running.requires_grad(),
-        "{}: {} {} requires a gradient, which it cannot get; use detach()", op, name,
-        running.shape());
-  check_writable(op, running);
-}
-
-// A copy in double, or `absent` for each channel.
-Tensor in_double(const char* op, const Tensor& values, int64_t channels, double absent) {
-  if (!values.defined()) return full({channels}, absent, {.dtype = DType::float64});
-  Tensor y = new_tensor(op, {channels}, DType::float64);
-  write_values(y, values.view_of());
-  return y;
-}
-
 }  // namespace
-
-void check_eps(const char* op, double eps) {
-  check(std::isfinite(eps) && eps >= 0, "{}: eps is {}; it must be finite and not negative", op,
-        eps);
-}
-void check_momentum(const char* op, double momentum) {
-  check(momentum >= 0 && momentum <= 1, "{}: momentum is {}; it must be in [0, 1]", op, momentum);
-}
 
 Tensor normalize_groups(const char* op, const Tensor& x, const NormGroups& groups,
                         const Tensor& weight, const Tensor& bias, double eps, Moments& moments) {
@@ -375,83 +326,10 @@ Tensor normalize_groups(const char* op, const Tensor& x, const NormGroups& group
   return normalize(op, x, groups, weight, bias, eps, false, constants);
 }
 
-Tensor normalize_by_batch(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          double eps, Moments& moments) {
-  check_input(op, x, weight, bias, eps);
-  return normalize_groups(op, x, {.rows_merged = true}, weight, bias, eps, moments);
+Tensor normalize_groups_by(const char* op, const Tensor& x, const NormGroups& groups,
+                           const Tensor& mean, const Tensor& var, const Tensor& weight,
+                           const Tensor& bias, double eps) {
+  return normalize(op, x, groups, weight, bias, eps, false, {mean, {}, var});
 }
 
-Tensor normalize_by_record(const char* op, const Tensor& x, const Tensor& mean, const Tensor& var,
-                           const Tensor& weight, const Tensor& bias, double eps) {
-  check_input(op, x, weight, bias, eps);
-  check_channels(op, x, mean, "running_mean");
-  check_channels(op, x, var, "running_var");
-  const Moments record{
-      in_double(op, mean, x.shape()[1], 0), {}, in_double(op, var, x.shape()[1], 1)};
-  return normalize(op, x, {.rows_merged = true}, weight, bias, eps, false, record);
-}
-
-// Chan et al. 1979: with n = a + b values, m = m_a + (m_b - m_a) b/n and
-// n v = a v_a + b v_b + (m_b - m_a)² ab/n. Means are pairs, since far from 0 their difference is
-// what a double rounds off.
-void merge(Moments& sum, const Moments& more) noexcept {
-  const auto n = static_cast<double>(sum.count + more.count);
-  const double a = static_cast<double>(sum.count) / n, b = static_cast<double>(more.count) / n;
-  for (int64_t c = 0; c < more.mean.numel(); ++c) {
-    double &m = doubles(sum.mean)[c], &lo = doubles(sum.mean_lo)[c], &v = doubles(sum.var)[c];
-    const double m_b = doubles(more.mean)[c], lo_b = doubles(more.mean_lo)[c];
-    const double v_b = doubles(more.var)[c];
-    if (sum.count == 0) {
-      m = m_b, lo = lo_b, v = v_b;
-      continue;
-    }
-    const double difference = (m_b - m) + (lo_b - lo), step = lo + difference * b;
-    v = a * v + b * v_b + difference * difference * a * b;
-    const double before = m;
-    m = before + step;
-    lo = std::isfinite(m) ? before - m + step : 0;
-  }
-  sum.count += more.count;
-}
-
-void blend(const Tensor& running, double share, const Tensor& measured, double factor) noexcept {
-  const View& view = begin_write(running);
-  dispatch_floating(view.dtype, [&]<class T>(T) {
-    for (int64_t c = 0; c < view.numel; ++c) {
-      T& value = view.as<T>()[c * view.strides[0]];
-      const double kept = share == 1 ? 0 : (1 - share) * static_cast<double>(value);
-      value = static_cast<T>(kept + share * factor * doubles(measured)[c]);
-    }
-  });
-}
-
-}  // namespace detail
-
-Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
-                  const Tensor& bias, const BatchNormFunctionOptions& options) {
-  constexpr const char* op = "batch_norm";
-  detail::check_defined(op, x);
-  check(running_mean.defined() == running_var.defined(),
-        "{}: give both running_mean and running_var, or neither", op);
-  if (!options.training) {
-    check(running_mean.defined(), "{}: without training it needs running_mean and running_var", op);
-    return detail::normalize_by_record(op, x, running_mean, running_var, weight, bias, options.eps);
-  }
-  detail::check_momentum(op, options.momentum);
-  detail::check_input(op, x, weight, bias, options.eps);
-  detail::check_running(op, x, running_mean, "running_mean");
-  detail::check_running(op, x, running_var, "running_var");
-  check(x.numel() == 0 || x.numel() > x.size(1),
-        "{}: training needs more than 1 value per channel, got input {}; use a larger batch, or "
-        "training = false",
-        op, x.shape());
-  detail::Moments moments;
-  Tensor y = detail::normalize_by_batch(op, x, weight, bias, options.eps, moments);
-  if (running_mean.defined() && moments.count > 0) {
-    detail::blend(running_mean, options.momentum, moments.mean, 1);
-    detail::blend(running_var, options.momentum, moments.var, detail::unbias(moments.count));
-  }
-  return y;
-}
-
-}  // namespace cairn
+}  // namespace cairn::detail

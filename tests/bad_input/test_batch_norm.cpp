@@ -227,7 +227,7 @@ TEST_CASE("bad input: the functional form refuses the same and moves nothing") {
        [](World& w) {
          batch_norm(w.x, w.wide[0].expand({3}), ones({1}).expand({3}), {}, {}, {.training = true});
        }},
-      {"batch_norm: [4] is a module's buffer, which is written by its layer, by copy_() on the "
+      {"batch_norm: [4] is a buffer, which is written by its owner, by copy_() on the "
        "buffer and by loading",
        [](World& w) {
          batch_norm(ones({2, 4}), w.norm.running_mean, w.norm.running_var, {}, {},

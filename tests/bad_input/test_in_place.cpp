@@ -104,31 +104,31 @@ TEST_CASE(
       {"mutable_data: [2, 3] is expanded: one value stands for several elements; write to a "
        "clone()",
        [](World& w) { w.wide.mutable_data<float>(); }},
-      {"zero_: [4] is a module's buffer, which is written by its layer, by copy_() on the buffer "
+      {"zero_: [4] is a buffer, which is written by its owner, by copy_() on the buffer "
        "and by loading",
        [](World& w) {
          Tensor mean = w.norm.running_mean;
          mean.zero_();
        }},
-      {"add_: [4] is a module's buffer, which is written by its layer, by copy_() on the buffer "
+      {"add_: [4] is a buffer, which is written by its owner, by copy_() on the buffer "
        "and by loading",
        [](World& w) {
          Tensor mean = w.norm.running_mean.detach();
          mean += 1;
        }},
-      {"copy_: [] is a module's buffer, which is written by its layer, by copy_() on the buffer "
+      {"copy_: [] is a buffer, which is written by its owner, by copy_() on the buffer "
        "and by loading",
        [](World& w) { w.norm.running_var[0].copy_(w.scalar); }},
-      {"mul_: [1] is a module's buffer, which is written by its layer, by copy_() on the buffer "
+      {"mul_: [1] is a buffer, which is written by its owner, by copy_() on the buffer "
        "and by loading",
        [](World& w) { w.net.state_dict().at("1.0.running_mean").slice(0, 0, 1).mul_(2); }},
-      {"mutable_data: [] is a module's buffer, which is written by its layer, by copy_() on the "
+      {"mutable_data: [] is a buffer, which is written by its owner, by copy_() on the "
        "buffer and by loading",
        [](World& w) {
          Tensor count = w.norm.num_batches_tracked;
          count.mutable_data<int64_t>();
        }},
-      {"clamp_: [4] is a module's buffer, which is written by its layer, by copy_() on the buffer "
+      {"clamp_: [4] is a buffer, which is written by its owner, by copy_() on the buffer "
        "and by loading",
        [](World& w) {
          const NoGrad guard;

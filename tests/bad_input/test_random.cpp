@@ -66,7 +66,7 @@ TEST_CASE("bad input: nothing is drawn that cannot be") {
          Tensor turned = w.i.transpose(0, 1);
          default_generator().fill_integers(turned, 0, 2);
        }},
-      {"fill_normal: [4] is a module's buffer, which is written by its layer, by copy_() on the "
+      {"fill_normal: [4] is a buffer, which is written by its owner, by copy_() on the "
        "buffer and by loading",
        [](World& w) {
          Tensor mean = w.norm.running_mean;

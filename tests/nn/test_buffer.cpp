@@ -78,7 +78,7 @@ TEST_CASE("buffer: nobody writes to it through a handle, a view, detach() or a p
   refuses(m.b.tensor().reshape({3, 1}).select(1, 0));
   refuses(m.state_dict().at("b"));
   CHECK_ERROR(m.b[0].zero_(),
-              "zero_: [] is a module's buffer, which is written by its layer, by copy_() on the "
+              "zero_: [] is a buffer, which is written by its owner, by copy_() on the "
               "buffer and by loading");
   CHECK(equal(m.b, tensor({1, 2, 3})));
   m.b.clone().zero_();  // a copy is one's own

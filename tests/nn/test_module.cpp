@@ -298,6 +298,6 @@ TEST_CASE("module: a converted buffer is still guarded") {
   bn.to(DType::float64);
   Tensor mean = bn.running_mean;
   CHECK_ERROR(mean.zero_(),
-              "zero_: [2] is a module's buffer, which is written by its layer, by copy_() on the "
+              "zero_: [2] is a buffer, which is written by its owner, by copy_() on the "
               "buffer and by loading");
 }
