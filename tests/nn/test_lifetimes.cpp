@@ -115,20 +115,20 @@ const Writer writers[] = {
     {"copy_ to a buffer", Writer::buffers, [](Net& net) { net.scale.copy_(full({3}, 5)); }},
 };
 
-enum class Fate { right, refused };
+enum class Verdict { right, refused };
 
 // The gradients that `ask` gives, which are refused or the expected ones.
 template <class F>
-Fate fate_of(const Tensors& expected, F ask) {
+Verdict verdict_of(const Tensors& expected, F ask) {
   try {
     const Tensors actual = ask();
     REQUIRE(actual.size() == expected.size());
     for (std::size_t i = 0; i < actual.size(); ++i) CHECK(equal(actual[i], expected[i]));
-    return Fate::right;
+    return Verdict::right;
   } catch (const Error& error) {
     INFO(std::string(error.what()));
     CHECK(std::string(error.what()).find("was written to after the forward") != std::string::npos);
-    return Fate::refused;
+    return Verdict::refused;
   }
 }
 
@@ -144,8 +144,8 @@ TEST_CASE("lifetimes: whatever writes to a model before backward is caught or do
       writer.write(net);
       const bool harmless =
           writer.touches == Writer::nothing || (writer.touches == Writer::buffers && !with_buffers);
-      CHECK(fate_of(expected, [&] { return gradients(net, loss); }) ==
-            (harmless ? Fate::right : Fate::refused));
+      CHECK(verdict_of(expected, [&] { return gradients(net, loss); }) ==
+            (harmless ? Verdict::right : Verdict::refused));
     }
   }
 }
@@ -165,7 +165,7 @@ TEST_CASE("lifetimes: whatever writes to a model before the second backward, too
     const Tensors expected = gradients(untouched, penalty(untouched));
     const Tensor total = penalty(net);
     writer.write(net);
-    CHECK(fate_of(expected, [&] { return gradients(net, total); }) ==
-          (writer.touches == Writer::nothing ? Fate::right : Fate::refused));
+    CHECK(verdict_of(expected, [&] { return gradients(net, total); }) ==
+          (writer.touches == Writer::nothing ? Verdict::right : Verdict::refused));
   }
 }

@@ -1,4 +1,4 @@
-// Batch normalisation as it is specified, on plain numbers: what random lives of a layer are
+// Batch normalisation as it is specified, on plain numbers: what random runs of a layer are
 // compared with.
 //
 // It knows nothing of tensors, layouts and dtypes: a batch is the list of values of each channel.

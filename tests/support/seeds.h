@@ -1,5 +1,5 @@
 // Which seeds a test over random cases goes through. CAIRN_SEED=17 in the environment asks for that
-// one alone; a variable of the test's own, CAIRN_LIVES=10000, for so many.
+// one alone; a variable of the test's own, CAIRN_NORM_RUNS=10000, for so many.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// What goes through a layer in its life, and how everything is compared.
+// The forwards and gradients of a run, and how everything is compared.
 #include "support/layout.h"
-#include "support/norm_life.h"
+#include "support/norm_run.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops.h>
@@ -65,7 +65,7 @@ double of_sums(std::size_t n) { return static_cast<double>(n + 8) * 0x1p-53; }
 
 // Numbers around 0, or around what is far from it; one channel may be constant, and seldom not
 // finite.
-Tensor Life::some_values(const Shape& shape, bool finite) {
+Tensor NormRun::some_values(const Shape& shape, bool finite) {
   const double offset = one_of({0.0, 0.0, 1.0, -100.0}), spread = one_of({1.0, 1.0, 0.1, 10.0});
   const uint64_t constant = one_in(10) ? below(channels_) : channels_;
   std::vector<double> values;
@@ -96,7 +96,7 @@ Tensor Life::some_values(const Shape& shape, bool finite) {
 }
 
 // Of a shape that the layer takes; empty, or of one value a channel, now and then.
-Tensor Life::some_input() {
+Tensor NormRun::some_input() {
   const auto c = static_cast<int64_t>(channels_);
   const int64_t inner = dims_ == 1 ? static_cast<int64_t>(below(2)) : dims_;
   std::vector<int64_t> shape{static_cast<int64_t>(one_in(12) ? below(2) : 1 + below(5)), c};
@@ -106,7 +106,7 @@ Tensor Life::some_input() {
   return some_values(Shape(shape.begin(), shape.end()), false);
 }
 
-void Life::forward() {
+void NormRun::forward() {
   Tensor x = some_input();
   bool wrong = one_in(10);
   if (wrong) {
@@ -158,8 +158,8 @@ void Life::forward() {
                       reference_->weight, affine && trains_weight_, affine && trains_bias_});
 }
 
-void Life::compare_output(const Tensor& y, const Batch& x,
-                          const ReferenceNorm::Statistics& used) const {
+void NormRun::compare_output(const Tensor& y, const Batch& x,
+                             const ReferenceNorm::Statistics& used) const {
   const Batch actual = by_channel(y), expected = reference_->output(used, x);
   const double u = unit(y.dtype());
   for (std::size_t c = 0; c < channels_; ++c) {
@@ -179,7 +179,7 @@ void Life::compare_output(const Tensor& y, const Batch& x,
 }
 
 // At once or some steps later, whatever has become of the layer's statistics.
-void Life::backward() {
+void NormRun::backward() {
   if (pending_.empty()) return;
   const std::size_t which = below(pending_.size());
   const Pending p = pending_[which];
@@ -228,7 +228,7 @@ void Life::backward() {
   }
 }
 
-void Life::estimate() {
+void NormRun::estimate() {
   std::vector<Tensor> batches;
   std::vector<Batch> values;
   std::string text = "estimate";
@@ -253,8 +253,8 @@ void Life::estimate() {
 // ---- the whole state ----
 
 // The reference takes the layer's numbers over.
-void Life::compare_record(const std::string& name, const Tensor& mean, const Tensor& var,
-                          const Tensor& count, ReferenceNorm::Record& expected) const {
+void NormRun::compare_record(const std::string& name, const Tensor& mean, const Tensor& var,
+                             const Tensor& count, ReferenceNorm::Record& expected) const {
   const double u = unit(dtype_), d = 0x1p-41;  // fewer than 4000 values are ever pooled
   const Numbers m = mean.to_vector<double>(), v = var.to_vector<double>();
   for (std::size_t c = 0; c < channels_; ++c) {
@@ -269,7 +269,7 @@ void Life::compare_record(const std::string& name, const Tensor& mean, const Ten
   expected.var = v;
 }
 
-void Life::compare_state() const {
+void NormRun::compare_state() const {
   ReferenceNorm& r = *reference_;
   same("is_training()", layer_->is_training(), r.training);
   same("stats_mode()", layer_->stats_mode(), r.set.mode);

@@ -1,5 +1,5 @@
-// What may happen in a life, but for forwards and what compares them.
-#include "support/norm_life.h"
+// The steps of a run, but for forwards and the comparisons.
+#include "support/norm_run.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/ops.h>
@@ -21,18 +21,18 @@ struct Leave {
 
 }  // namespace
 
-Life::Life(uint64_t seed) : random_(seed), layer_(born()), reference_(of_options()) {
+NormRun::NormRun(uint64_t seed) : random_(seed), layer_(make_layer()), reference_(of_options()) {
   log(fmt::format("{}", *layer_));
   if (options_.check_finite) log("checks that statistics are finite");
   if (dtype_ == DType::float64) layer_->to(dtype_);
 }
 
-void Life::live() {
+void NormRun::go() {
   compare_state();
   steps(10 + below(40));
 }
 
-std::unique_ptr<BatchNorm> Life::born() {
+std::unique_ptr<BatchNorm> NormRun::make_layer() {
   dims_ = one_of({1, 1, 2, 3});
   channels_ = 1 + below(4);
   dtype_ = one_in(3) ? DType::float32 : DType::float64;
@@ -44,7 +44,7 @@ std::unique_ptr<BatchNorm> Life::born() {
   return same_options();
 }
 
-std::unique_ptr<BatchNorm> Life::same_options() const {
+std::unique_ptr<BatchNorm> NormRun::same_options() const {
   const auto c = static_cast<int64_t>(channels_);
   if (dims_ == 1) return std::make_unique<BatchNorm1d>(c, options_);
   if (dims_ == 2) return std::make_unique<BatchNorm2d>(c, options_);
@@ -53,11 +53,11 @@ std::unique_ptr<BatchNorm> Life::same_options() const {
 
 // ---- steps ----
 
-void Life::steps(uint64_t count) {
+void NormRun::steps(uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) step();
 }
 
-void Life::step() {
+void NormRun::step() {
   switch (below(23)) {
     case 0: {
       const bool training = !one_in(3);
@@ -124,7 +124,7 @@ void Life::step() {
       load();
       break;
     case 12:
-      one_in(3) ? be_replaced() : move();
+      one_in(3) ? replace_layer() : move();
       break;
     case 13:
     case 14:
@@ -148,7 +148,7 @@ void Life::step() {
   estimated_ = {};
 }
 
-void Life::assign() {
+void NormRun::assign() {
   const auto c = static_cast<int64_t>(channels_);
   const int64_t size = one_in(8) ? c + 1 : c;
   std::vector<double> values;
@@ -178,7 +178,7 @@ void Life::assign() {
   }
 }
 
-void Life::freeze() {
+void NormRun::freeze() {
   Buffer* const buffers[] = {&layer_->running_mean, &layer_->running_var,
                              &layer_->num_batches_tracked};
   bool* const flags[] = {&reference_->set.mean_frozen, &reference_->set.var_frozen,
@@ -208,7 +208,7 @@ void Life::freeze() {
 }
 
 // What an optimizer and its user do to the parameters; it has no say in what is recorded.
-void Life::learn() {
+void NormRun::learn() {
   if (!options_.affine) return;
   if (one_in(2)) {
     trains_weight_ = !one_in(4);
@@ -231,8 +231,8 @@ void Life::learn() {
   }
 }
 
-// Saves, lives on, and loads.
-void Life::load() {
+// Saves, goes on, and loads.
+void NormRun::load() {
   StateDict saved;
   for (const auto& [name, value] : layer_->state_dict()) saved[name] = value.clone();
   const ReferenceNorm as_saved = *reference_;
@@ -245,7 +245,7 @@ void Life::load() {
 }
 
 // A fresh layer takes over the state, as in another process.
-void Life::be_replaced() {
+void NormRun::replace_layer() {
   std::unique_ptr<BatchNorm> fresh = same_options();
   if (dtype_ == DType::float64) fresh->to(dtype_);
   const Reference reference = of_options();
@@ -264,7 +264,7 @@ void Life::be_replaced() {
   }
 }
 
-void Life::move() {
+void NormRun::move() {
   log("move");
   ++events_["move"];
   const auto moved = [](BatchNorm& from, auto type) {
@@ -277,9 +277,9 @@ void Life::move() {
   if (dims_ == 3) layer_ = moved(*old, std::type_identity<BatchNorm3d>());
 }
 
-// Opens a scope, lives in it, and leaves it, at its end or by an exception.
+// Opens a scope, takes steps in it, and leaves it, at its end or by an exception.
 template <class Guard, class Open, class Begin, class End>
-void Life::inside(const std::string& text, Open open, Begin begin, End end) {
+void NormRun::inside(const std::string& text, Open open, Begin begin, End end) {
   int leaving = 0;
   try {
     std::optional<Guard> guard;
@@ -299,7 +299,7 @@ void Life::inside(const std::string& text, Open open, Begin begin, End end) {
 }
 
 // The reference that begins is the one that ends: the layer may be replaced inside.
-void Life::scope() {
+void NormRun::scope() {
   const Reference it = reference_;
   switch (below(3)) {
     case 0: {

@@ -1,4 +1,4 @@
-// Random lives of a batch norm layer, step by step beside the reference of the specification.
+// Random sequences of calls on a batch norm layer, beside the reference of the specification.
 //
 // After each step everything that can be seen of the layer is compared, and the reference goes on
 // from the layer's own numbers: so each step is judged alone, and rounding does not add up.
@@ -34,13 +34,13 @@ void same(const std::string& what, const T& actual, const T& expected) {
   }
 }
 
-/// A life drawn from one number.
-class Life {
+/// A sequence of calls, drawn from a seed.
+class NormRun {
  public:
-  explicit Life(uint64_t seed);
+  explicit NormRun(uint64_t seed);
 
   /// Throws Difference.
-  void live();
+  void go();
   /// What has happened, a step a line.
   const std::string& history() const { return history_; }
   /// How often each kind of step was taken.
@@ -75,8 +75,8 @@ class Life {
   }
   std::string some_record() { return one_of<std::string>({"main", "main", "adversarial", "b"}); }
 
-  // ---- birth ----
-  std::unique_ptr<nn::BatchNorm> born();
+  // ---- making ----
+  std::unique_ptr<nn::BatchNorm> make_layer();
   std::unique_ptr<nn::BatchNorm> same_options() const;
   Reference of_options() const { return std::make_shared<ReferenceNorm>(channels_, options_); }
 
@@ -90,7 +90,7 @@ class Life {
   void learn();
   void estimate();
   void load();
-  void be_replaced();
+  void replace_layer();
   void move();
   void scope();
   template <class Guard, class Open, class Begin, class End>
@@ -131,7 +131,7 @@ class Life {
 
 // The same to the layer and to the reference. Either both refuse or none does; says which.
 template <class F, class G>
-bool Life::both(const std::string& text, F of_layer, G of_reference) {
+bool NormRun::both(const std::string& text, F of_layer, G of_reference) {
   log(text);
   ++events_[text.substr(0, text.find(' '))];
   bool refused = false, refuses = false;

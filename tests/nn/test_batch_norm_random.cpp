@@ -1,32 +1,32 @@
-// Random lives of a layer against the reference of the specification.
+// Random runs of a layer against the reference of the specification.
 //
-// A failure prints the life and its seed. With CAIRN_SEED=17 in the environment that life alone is
-// lived; with CAIRN_LIVES=10000, so many.
-#include "support/norm_life.h"
+// A failure prints the run and its seed. CAIRN_SEED=17 in the environment makes that run alone;
+// CAIRN_NORM_RUNS=10000 makes so many.
+#include "support/norm_run.h"
 #include "support/seeds.h"
 
 #include <doctest/doctest.h>
 
 using namespace cairn::test;
 
-TEST_CASE("batch_norm: random lives of a layer go as the specification says") {
-  const auto [first, count, usual] = seeds("CAIRN_LIVES", 1000);
+TEST_CASE("batch_norm: random runs of a layer go as the specification says") {
+  const auto [first, count, usual] = seeds("CAIRN_NORM_RUNS", 1000);
   std::map<std::string, int64_t> events;
   for (uint64_t seed = first; seed < first + count; ++seed) {
-    Life life(seed);
+    NormRun run(seed);
     std::string failure;
     try {
-      life.live();
+      run.go();
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    INFO("CAIRN_SEED=" << seed << "\n" << life.history());
+    INFO("CAIRN_SEED=" << seed << "\n" << run.history());
     REQUIRE(failure == "");
-    for (const auto& [event, times] : life.events()) events[event] += times;
-    if (count == 1) MESSAGE("one life");
+    for (const auto& [event, times] : run.events()) events[event] += times;
+    if (count == 1) MESSAGE("one run");
   }
   if (!usual) {
-    MESSAGE(fmt::format("{} lives: {}", count, events));
+    MESSAGE(fmt::format("{} runs: {}", count, events));
     return;
   }
   // A kind of step that was hardly taken proves nothing.
