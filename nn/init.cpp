@@ -14,13 +14,13 @@ void uniform_(Tensor x, double bound) {
 
 void kaiming_uniform_(Tensor weight) {
   weight.impl("kaiming_uniform_");  // throws if it is undefined
-  check(weight.dim() == 2, "kaiming_uniform_: a weight is (out, in), got {}", weight.shape());
-  const auto in = static_cast<double>(weight.size(1));
-  if (in == 0) return;
+  check(weight.dim() >= 2, "kaiming_uniform_: a weight is (out, in, *), got {}", weight.shape());
+  if (weight.numel() == 0) return;
+  const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
   // Not simply 1/√in: these are PyTorch's steps, whose rounding decides the last bit.
   const double a = std::sqrt(5.0);
   const double gain = std::sqrt(2.0 / (1.0 + a * a));
-  const double deviation = gain / std::sqrt(in);
+  const double deviation = gain / std::sqrt(fan_in);
   uniform_(weight, std::sqrt(3.0) * deviation);
 }
 

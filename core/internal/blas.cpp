@@ -95,10 +95,9 @@ template <class T>
 void banded(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate,
             int64_t products) {
   keep_to_one_thread();
-  constexpr int64_t worth = 1 << 21;  // multiplications that are worth a thread's while
   const bool by_rows = c.rows >= c.cols;
   const int64_t length = by_rows ? c.rows : c.cols;
-  const int64_t band = std::max<int64_t>(64, worth / std::max<int64_t>(products / length, 1));
+  const int64_t band = std::max<int64_t>(64, worth_a_thread(products / length));
   detail::parallel_for(length, band, [&](int64_t begin, int64_t end) {
     auto part_a = a;
     auto part_b = b;

@@ -27,6 +27,12 @@ bool is_dense(const Matrix<const T>& x) {
          (x.row_stride == 1 && x.col_stride >= x.rows);
 }
 
+/// How many pieces of work of so many multiplications are worth a thread's while together.
+constexpr int64_t worth_a_thread(int64_t products) {
+  constexpr int64_t enough = 1 << 21;
+  return products < enough ? enough / (products > 0 ? products : 1) : 1;
+}
+
 std::string description();
 std::string core();
 

@@ -1,7 +1,8 @@
 // Matrix products, and their gradients, which are matrix products.
-#include <cairn/core/internal/blas.h>
 #include <cairn/core/internal/making.h>
+#include <cairn/core/internal/matrices.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
@@ -11,21 +12,11 @@
 namespace cairn {
 
 using blas::Matrix;
+using detail::matrix;
+using detail::readable;
 using detail::View;
 
 namespace {
-
-// One matrix of a batch, from its last two dimensions.
-template <class T>
-Matrix<T> matrix(const View& x, int64_t offset = 0) {
-  const int64_t r = x.shape.size() - 2;
-  return {x.as<T>() + offset, x.shape[r], x.shape[r + 1], x.strides[r], x.strides[r + 1]};
-}
-
-// Transposed operands are read in place; only what is dense in neither direction is copied.
-Tensor readable(const Tensor& x) {
-  return blas::is_dense(matrix<const float>(x.view_of())) ? x : x.detach().clone();
-}
 
 // The C++ type products are formed in: integers wrap, which takes unsigned ones.
 template <class T>
@@ -51,14 +42,16 @@ Tensor product(const Tensor& a, const Tensor& b) {
   Tensor y = detail::new_tensor("matmul", shape, dtype);
   const View& out = y.view_of();
   detail::dispatch(dtype, [&]<class T>(T) {
-    int64_t at = 0;
-    batches.visit(0, count, [&](const auto& offset, int64_t run, const auto& stride) {
-      for (int64_t i = 0; i < run; ++i, ++at) {
-        blas::gemm(matrix<const Factor<T>>(left.view_of(), offset[0] + i * stride[0]),
-                   matrix<const Factor<T>>(right.view_of(), offset[1] + i * stride[1]),
-                   matrix<Factor<T>>(out, at * n * m), false);
-      }
-    });
+    detail::parallel_for(
+        count, blas::worth_a_thread(n * m * a.size(-1)), [&](int64_t at, int64_t end) {
+          batches.visit(at, end, [&](const auto& offset, int64_t run, const auto& stride) {
+            for (int64_t i = 0; i < run; ++i, ++at) {
+              blas::gemm(matrix<const Factor<T>>(left.view_of(), offset[0] + i * stride[0]),
+                         matrix<const Factor<T>>(right.view_of(), offset[1] + i * stride[1]),
+                         matrix<Factor<T>>(out, at * n * m), false);
+            }
+          });
+        });
   });
   const auto da = [](auto& dy, auto& factor) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
     return product(dy, factor.transpose(-2, -1));

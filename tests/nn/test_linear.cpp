@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 using namespace cairn;
 using namespace cairn::nn;
 using namespace cairn::test;
@@ -162,4 +164,14 @@ TEST_CASE("linear: an empty batch gives an empty output and zero gradients") {
 TEST_CASE("linear: in = 0 gives the bias, which is zero; out = 0 gives nothing") {
   CHECK(equal(Linear(0, 4)(zeros({2, 0})), zeros({2, 4})));
   CHECK(Linear(3, 0)(zeros({2, 3})).shape() == Shape{2, 0});
+}
+
+TEST_CASE("init: the bound of kaiming_uniform_ counts the positions of a convolution's weight") {
+  manual_seed(3);
+  Tensor weight = empty({4, 2, 3, 3}), flat = empty({4, 18});
+  nn::init::kaiming_uniform_(weight);
+  manual_seed(3);
+  nn::init::kaiming_uniform_(flat);
+  CHECK(equal(weight.view({4, 18}), flat));
+  CHECK(amax(abs(weight)).item<double>() <= 1 / std::sqrt(18.0));
 }
