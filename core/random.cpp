@@ -125,27 +125,49 @@ Tensor Generator::state() const {
   return from_data(words, {static_cast<int64_t>(words.size())});
 }
 
+struct Generator::Position {
+  std::mt19937 engine;
+  std::optional<double> spare_normal;
+
+  // What state() has written; nothing for any other tensor.
+  static std::optional<Position> read(const Tensor& state) {
+    const std::vector<int64_t> words = state.to_vector<int64_t>();
+    bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
+                 words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
+                 (words[engine_words] == 0 || words[engine_words] == 1);
+    for (std::size_t i = 0; valid && i < engine_words; ++i) {
+      valid = words[i] >= 0 && words[i] <= INT64_C(0xffffffff);
+    }
+    if (!valid) return std::nullopt;
+    Words text;
+    for (std::size_t i = 0; i < engine_words; ++i) text << words[i] << ' ';
+    Position position;
+    text >> position.engine;
+    if (words[engine_words] != 0) {
+      position.spare_normal = std::bit_cast<double>(words[engine_words + 1]);
+    }
+    return position;
+  }
+};
+
+void Generator::move_to(const Position& position) {
+  const std::lock_guard lock(state_->mutex);
+  state_->engine = position.engine;
+  state_->spare_normal = position.spare_normal;
+}
+
 void Generator::set_state(const Tensor& state) {
   detail::check_defined("set_state", state);
-  const std::vector<int64_t> words = state.to_vector<int64_t>();
-  bool valid = state.dtype() == DType::int64 && words.size() == engine_words + 2 &&
-               words[engine_words - 1] <= static_cast<int64_t>(std::mt19937::state_size) &&
-               (words[engine_words] == 0 || words[engine_words] == 1);
-  for (std::size_t i = 0; valid && i < engine_words; ++i) {
-    valid = words[i] >= 0 && words[i] <= INT64_C(0xffffffff);
-  }
-  check(valid, "set_state: {} {} is no state of a generator; give what state() gave", state.shape(),
-        state.dtype());
-  Words text;
-  for (std::size_t i = 0; i < engine_words; ++i) text << words[i] << ' ';
-  std::mt19937 engine;
-  text >> engine;
-  const std::lock_guard lock(state_->mutex);
-  state_->engine = engine;
-  state_->spare_normal.reset();
-  if (words[engine_words] != 0) {
-    state_->spare_normal = std::bit_cast<double>(words[engine_words + 1]);
-  }
+  const auto position = Position::read(state);
+  check(position.has_value(), "set_state: {} {} is no state of a generator; give what state() gave",
+        state.shape(), state.dtype());
+  move_to(*position);
+}
+
+void Generator::plan_load(LoadPlan& plan, const Tensor& state) {
+  const auto position = state.defined() ? Position::read(state) : std::nullopt;
+  if (!position) return plan.problem("generator: the tensor given is no state of a generator");
+  plan.then([this, to = *position] { move_to(to); });
 }
 
 void Generator::fill_uniform(Tensor& x, double low, double high) {

@@ -4,7 +4,7 @@
 //   vectorised logarithm and cosine depend on the machine. What follows a draw agrees in any case.
 #pragma once
 
-#include <cairn/core/tensor.h>
+#include <cairn/core/load_plan.h>
 
 #include <memory>
 
@@ -25,6 +25,9 @@ class CAIRN_API Generator {
   Tensor state() const;
   /// Throws Error for what no state() has given.
   void set_state(const Tensor& state);
+  /// Adds the same, or its problem, to a plan that may hold more. Until plan.commit() the generator
+  /// must live.
+  void plan_load(LoadPlan& plan, const Tensor& state);
 
   /// Fills x with numbers from U[low, high), bit for bit PyTorch's for the same seed; as there,
   /// rounding may give high itself.
@@ -39,6 +42,8 @@ class CAIRN_API Generator {
 
  private:
   struct State;
+  struct Position;
+  void move_to(const Position& position);
   std::unique_ptr<State> state_;
 };
 

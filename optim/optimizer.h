@@ -36,9 +36,9 @@ class CAIRN_API Optimizer {
   /// Throws Error unless the values are those of an optimizer over as many parameters of the same
   /// shapes, and lists every difference. After a throw nothing has changed.
   virtual void load_state_dict(const StateDict& values) = 0;
-  /// The same as part of a larger load. Until plan.commit() the optimizer must not be moved, and no
-  /// group added.
-  virtual void load_state_dict(const StateDict& values, LoadPlan& plan) = 0;
+  /// Adds the same, or its problems, to a plan that may hold more. Until plan.commit() the
+  /// optimizer must not be moved, and no group added.
+  virtual void plan_load(LoadPlan& plan, const StateDict& values) = 0;
 
  protected:
   Optimizer() = default;
@@ -95,7 +95,7 @@ class CAIRN_API OptimizerOf : public Optimizer {
   void zero_grad(const ZeroGradOptions& options = {}) override;
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& values) override;
-  void load_state_dict(const StateDict& values, LoadPlan& plan) override;
+  void plan_load(LoadPlan& plan, const StateDict& values) override;
 
  protected:
   OptimizerOf(const std::vector<Tensor>& params, const Options& options) { add(params, options); }

@@ -206,13 +206,13 @@ StateDict OptimizerOf<Rule>::state_dict() const {
 template <class Rule>
 void OptimizerOf<Rule>::load_state_dict(const StateDict& values) {
   LoadPlan plan;
-  load_state_dict(values, plan);
+  plan_load(plan, values);
   plan.check(Rule::name);
   plan.commit();
 }
 
 template <class Rule>
-void OptimizerOf<Rule>::load_state_dict(const StateDict& values, LoadPlan& plan) {
+void OptimizerOf<Rule>::plan_load(LoadPlan& plan, const StateDict& values) {
   check_in_use();
   const NoGrad guard;
   std::vector<Group> loaded = groups_;

@@ -283,7 +283,7 @@ TEST_CASE("sgd: an optimizer and a model load by one plan, all or nothing") {
   optimizer.lr(0) = 3;
   LoadPlan plan;
   plan.write(p.detach(), tensor({7, 8}));
-  optimizer.load_state_dict(state, plan);
+  optimizer.plan_load(plan, state);
   CHECK(optimizer.lr(0) == 3);
   CHECK(group.state()[0][0].handle().get() == buffer.handle().get());
   plan.check("load");
