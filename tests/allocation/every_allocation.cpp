@@ -4,8 +4,8 @@
 
 #include "allocation/failing_new.h"
 
-#include <cairn/core/record.h>
 #include <cairn/core/random.h>
+#include <cairn/core/record.h>
 #include <cairn/nn/batch_norm.h>
 
 #include <fmt/format.h>
@@ -140,10 +140,8 @@ const char* try_one(const std::function<Trial()>& make, int64_t k, Failing how, 
   return trial.go_on() == again ? nullptr : "going on comes to something else";
 }
 
-}  // namespace
-
-Tried fail_every_allocation(const std::string& name, const std::function<Trial()>& make) {
-  Tried tried;
+// Fills in `tried` until something is wrong.
+void try_all(Tried& tried, const std::string& name, const std::function<Trial()>& make) {
   const Bits again = undisturbed(make, false);
   for (const Failing how : {Failing::once, Failing::from_then_on}) {
     bool struck = true;
@@ -156,10 +154,22 @@ Tried fail_every_allocation(const std::string& name, const std::function<Trial()
         tried.failure =
             fmt::format("{}: allocation {} fails{}: {}: {}", name, k,
                         how == Failing::once ? "" : " and all that follow", wrong, came.text);
-        return tried;
+        return;
       }
       tried.failures += struck;
     }
+  }
+}
+
+}  // namespace
+
+Tried fail_every_allocation(const std::string& name, const std::function<Trial()>& make) {
+  Tried tried;
+  try {
+    try_all(tried, name, make);
+  } catch (const std::exception& error) {
+    tried.failure =
+        fmt::format("{}: it throws although no allocation fails: {}", name, error.what());
   }
   return tried;
 }

@@ -3,6 +3,7 @@
 #include "support/golden.h"
 #include "support/gradcheck.h"
 #include "support/layout.h"
+#include "support/rows.h"
 
 #include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
@@ -65,20 +66,21 @@ TEST_CASE("batch_norm: output and gradients are PyTorch's, by the batch and by t
           const Tolerance tolerance = dtype == DType::float64 ? sums_of_double : rounded_to_float;
           const auto run = [&](const char* mode) {
             const std::string name = kind + (affine ? "/affine/" : "/plain/") + mode;
-            CAPTURE(name);
-            const auto is_pytorchs = [&](const Tensor& actual, const char* what) {
-              CAPTURE(what);
-              CHECK(close(actual.to(DType::float64), golden("batch_norm", name + "/" + what),
-                          tolerance));
-            };
-            Tensor x = input("x1").requires_grad_(true);
-            bn->zero_grad();
-            const Tensor y = (*bn)(x);
-            y.backward(input("dy"));
-            is_pytorchs(y, "y");
-            is_pytorchs(x.grad(), "dx");
-            if (affine) is_pytorchs(bn->weight.grad(), "dweight");
-            if (affine) is_pytorchs(bn->bias.grad(), "dbias");
+            check_row(name + " in " + std::string(to_string(dtype)), [&] {
+              const auto is_pytorchs = [&](const Tensor& actual, const char* what) {
+                CAPTURE(what);
+                CHECK(close(actual.to(DType::float64), golden("batch_norm", name + "/" + what),
+                            tolerance));
+              };
+              Tensor x = input("x1").requires_grad_(true);
+              bn->zero_grad();
+              const Tensor y = (*bn)(x);
+              y.backward(input("dy"));
+              is_pytorchs(y, "y");
+              is_pytorchs(x.grad(), "dx");
+              if (affine) is_pytorchs(bn->weight.grad(), "dweight");
+              if (affine) is_pytorchs(bn->bias.grad(), "dbias");
+            });
           };
           run("train");
           (*bn)(input("x2"));
@@ -95,23 +97,27 @@ TEST_CASE(
   const std::vector<std::pair<std::string, std::optional<double>>> momenta{
       {"0.1", 0.1}, {"None", std::nullopt}, {"0.3", 0.3}};
   for (const std::string& kind : kinds) {
-    for (const auto& [text, momentum] : momenta) {
+    for (const auto& [text, value] : momenta) {
+      const std::string name = kind + "/momentum" + text;
+      const std::optional<double> momentum = value;
       for (const bool affine : {true, false}) {
         for (auto* layout : {as_it_is, channels_last}) {
-          const std::string name = kind + "/momentum" + text;
-          CAPTURE(name);
-          const auto bn = layer_of(kind, {.momentum = momentum, .affine = affine}, DType::float64);
-          const NoGrad guard;  // which says nothing about recording
-          const Tensor y = (*bn)(layout(golden("batch_norm", kind + "/x1")));
-          (*bn)(layout(golden("batch_norm", kind + "/x2")));
-          CHECK(close(y, golden("batch_norm", kind + (affine ? "/affine" : "/plain") + "/train/y"),
-                      sums_of_double));
-          CHECK(close(bn->running_mean, golden("batch_norm", name + "/running_mean"),
-                      sums_of_double));
-          CHECK(
-              close(bn->running_var, golden("batch_norm", name + "/running_var"), sums_of_double));
-          CHECK(
-              equal(bn->num_batches_tracked, golden("batch_norm", name + "/num_batches_tracked")));
+          check_row(name, [&] {
+            const auto bn =
+                layer_of(kind, {.momentum = momentum, .affine = affine}, DType::float64);
+            const NoGrad guard;  // which says nothing about recording
+            const Tensor y = (*bn)(layout(golden("batch_norm", kind + "/x1")));
+            (*bn)(layout(golden("batch_norm", kind + "/x2")));
+            CHECK(close(y,
+                        golden("batch_norm", kind + (affine ? "/affine" : "/plain") + "/train/y"),
+                        sums_of_double));
+            CHECK(close(bn->running_mean, golden("batch_norm", name + "/running_mean"),
+                        sums_of_double));
+            CHECK(close(bn->running_var, golden("batch_norm", name + "/running_var"),
+                        sums_of_double));
+            CHECK(equal(bn->num_batches_tracked,
+                        golden("batch_norm", name + "/num_batches_tracked")));
+          });
         }
       }
     }
@@ -132,18 +138,16 @@ TEST_CASE("batch_norm: gradients of first and second order in every mode, class 
     for (const std::string& kind : kinds) {
       for (const bool affine : {true, false}) {
         const auto check = [&](Tensor x, const Shape& shape, const char* layout) {
-          CAPTURE(m.name);
-          CAPTURE(kind);
-          CAPTURE(affine);
-          CAPTURE(layout);
-          const auto bn = layer_of(kind, {.affine = affine}, DType::float64);
-          bn->running_mean.copy_(tensor({0.5, -1, 2}));
-          bn->running_var.copy_(tensor({0.5, 1.5, 2}));
-          bn->set_stats_mode(m.mode);
-          bn->train(m.training);
-          std::vector<Tensor> leaves = bn->parameters();
-          leaves.push_back(x.requires_grad_(true));
-          CHECK(gradcheck([&] { return (*bn)(leaves.back().expand(shape)); }, leaves));
+          check_row(fmt::format("{}, {}, affine {}, {}", m.name, kind, affine, layout), [&] {
+            const auto bn = layer_of(kind, {.affine = affine}, DType::float64);
+            bn->running_mean.copy_(tensor({0.5, -1, 2}));
+            bn->running_var.copy_(tensor({0.5, 1.5, 2}));
+            bn->set_stats_mode(m.mode);
+            bn->train(m.training);
+            std::vector<Tensor> leaves = bn->parameters();
+            leaves.push_back(x.requires_grad_(true));
+            CHECK(gradcheck([&] { return (*bn)(leaves.back().expand(shape)); }, leaves));
+          });
         };
         const Tensor x = golden("batch_norm", kind + "/x1"), none = x.slice(0, 0, 0);
         for (const Layout layout : every_layout) {

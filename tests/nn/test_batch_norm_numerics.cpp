@@ -4,6 +4,7 @@
 // of the input's deviation, one of the scale and one of the result can add up to. The mean must
 // not enter: at a mean of 1e6 a float holds x to 0.03 only, but those are the values, not an error.
 #include "support/approx.h"
+#include "support/rows.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/machine.h>
@@ -166,36 +167,36 @@ Tensor draw(const Shape& shape, uint64_t seed) {
 TEST_CASE("batch_norm numerics: float32 is right to 2e-7, whatever the mean and the layout") {
   for (const Case& c : cases) {
     for (const double mean : {0.0, 1e2, 1e4, 1e6}) {
-      CAPTURE(c.name);
-      CAPTURE(mean);
-      const auto bn = layer_for(c.shape, {.eps = eps, .momentum = 1});
-      const Tensor weight = draw({c.shape[1]}, 3), bias = draw({c.shape[1]}, 4);
-      {
-        const NoGrad guard;
-        bn->weight.copy_(weight);
-        bn->bias.copy_(bias);
-      }
-      Tensor x = c.x(draw(c.shape, 1) + mean);
-      const Tensor dy = c.dy(draw(c.shape, 2));
-      x.requires_grad_(true);
-      const Truth truth = truth_of(x, dy, weight.to_vector<double>(), bias.to_vector<double>());
-      const Tensor y = (*bn)(x);
-      CHECK(error_of(y, truth.y) <= bound);
-      for (const bool create_graph : {true, false}) {  // in recorded ops, and fused
-        CAPTURE(create_graph);
-        const std::vector<Tensor> d = grad(
-            {y}, {x, bn->weight, bn->bias},
-            {.grad_outputs = {dy}, .retain_graph = create_graph, .create_graph = create_graph});
-        CHECK(error_of(d[0], truth.dx) <= bound);
-        CHECK(error_of(d[1], truth.dweight) <= bound);
-        CHECK(error_of(d[2], truth.dbias) <= bound);
-      }
-      // With momentum 1 the record is the batch's, rounded once: half a unit, 6e-8.
-      const Tolerance once{.relative = 6e-8};
-      CHECK(close(bn->running_mean.to(DType::float64), from_data(truth.mean, {c.shape[1]}),
-                  {.relative = once.relative, .absolute = 1e-15}));
-      CHECK(close(bn->running_var.to(DType::float64), from_data(truth.unbiased_var, {c.shape[1]}),
-                  once));
+      check_row(fmt::format("{} around {}", c.name, mean), [&] {
+        const auto bn = layer_for(c.shape, {.eps = eps, .momentum = 1});
+        const Tensor weight = draw({c.shape[1]}, 3), bias = draw({c.shape[1]}, 4);
+        {
+          const NoGrad guard;
+          bn->weight.copy_(weight);
+          bn->bias.copy_(bias);
+        }
+        Tensor x = c.x(draw(c.shape, 1) + mean);
+        const Tensor dy = c.dy(draw(c.shape, 2));
+        x.requires_grad_(true);
+        const Truth truth = truth_of(x, dy, weight.to_vector<double>(), bias.to_vector<double>());
+        const Tensor y = (*bn)(x);
+        CHECK(error_of(y, truth.y) <= bound);
+        for (const bool create_graph : {true, false}) {  // in recorded ops, and fused
+          CAPTURE(create_graph);
+          const std::vector<Tensor> d = grad(
+              {y}, {x, bn->weight, bn->bias},
+              {.grad_outputs = {dy}, .retain_graph = create_graph, .create_graph = create_graph});
+          CHECK(error_of(d[0], truth.dx) <= bound);
+          CHECK(error_of(d[1], truth.dweight) <= bound);
+          CHECK(error_of(d[2], truth.dbias) <= bound);
+        }
+        // With momentum 1 the record is the batch's, rounded once: half a unit, 6e-8.
+        const Tolerance once{.relative = 6e-8};
+        CHECK(close(bn->running_mean.to(DType::float64), from_data(truth.mean, {c.shape[1]}),
+                    {.relative = once.relative, .absolute = 1e-15}));
+        CHECK(close(bn->running_var.to(DType::float64), from_data(truth.unbiased_var, {c.shape[1]}),
+                    once));
+      });
     }
   }
 }
@@ -203,25 +204,26 @@ TEST_CASE("batch_norm numerics: float32 is right to 2e-7, whatever the mean and 
 TEST_CASE("batch_norm numerics: by the record, float32 is right to 2e-7 in every layout") {
   for (const Case& c : cases) {
     for (const double mean : {0.0, 1e2, 1e4, 1e6}) {
-      CAPTURE(c.name);
-      CAPTURE(mean);
-      const auto bn = layer_for(c.shape, {.eps = eps});
-      bn->eval();
-      bn->running_mean.copy_(full({c.shape[1]}, mean));
-      Tensor x = c.x(draw(c.shape, 1) + mean);
-      const Tensor dy = c.dy(draw(c.shape, 2));
-      x.requires_grad_(true);
-      const Tensor y = (*bn)(x);
-      y.backward(dy);
-      const Tensor wide = x.detach().to(DType::float64), g = dy.to(DType::float64);
-      const double s = 1 / std::sqrt(1 + eps);
-      const Tensor centred = wide - mean;
-      Dims others{0};
-      for (int64_t d = 2; d < x.dim(); ++d) others.push_back(d);
-      CHECK(error_of(y, (centred * s).to_vector<double>()) <= bound);
-      CHECK(error_of(x.grad(), (g * s).to_vector<double>()) <= bound);
-      CHECK(error_of(bn->weight.grad(), sum(g * centred * s, others).to_vector<double>()) <= bound);
-      CHECK(error_of(bn->bias.grad(), sum(g, others).to_vector<double>()) <= bound);
+      check_row(fmt::format("{} around {}", c.name, mean), [&] {
+        const auto bn = layer_for(c.shape, {.eps = eps});
+        bn->eval();
+        bn->running_mean.copy_(full({c.shape[1]}, mean));
+        Tensor x = c.x(draw(c.shape, 1) + mean);
+        const Tensor dy = c.dy(draw(c.shape, 2));
+        x.requires_grad_(true);
+        const Tensor y = (*bn)(x);
+        y.backward(dy);
+        const Tensor wide = x.detach().to(DType::float64), g = dy.to(DType::float64);
+        const double s = 1 / std::sqrt(1 + eps);
+        const Tensor centred = wide - mean;
+        Dims others{0};
+        for (int64_t d = 2; d < x.dim(); ++d) others.push_back(d);
+        CHECK(error_of(y, (centred * s).to_vector<double>()) <= bound);
+        CHECK(error_of(x.grad(), (g * s).to_vector<double>()) <= bound);
+        CHECK(error_of(bn->weight.grad(), sum(g * centred * s, others).to_vector<double>()) <=
+              bound);
+        CHECK(error_of(bn->bias.grad(), sum(g, others).to_vector<double>()) <= bound);
+      });
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "support/approx.h"
 #include "support/golden.h"
 #include "support/gradcheck.h"
+#include "support/rows.h"
 
 #include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
@@ -43,30 +44,36 @@ void check_drawn(const Module& model, const std::string& prefix) {
   CHECK(names == expected);
 }
 
+struct Sizes {
+  int64_t in, out;
+};
+
 }  // namespace
 
 TEST_CASE("linear: the same seed draws PyTorch's weights, to the last bit") {
   for (const uint64_t seed : {uint64_t{0}, uint64_t{42}, (uint64_t{1} << 63) + 11}) {
-    for (const auto& [in, out] :
-         {std::pair{1, 1}, {10, 5}, {7, 3}, {64, 2}, {0, 4}, {3, 0}, {1, 17}, {31, 1}}) {
-      manual_seed(seed);
-      const Linear layer(in, out);
-      const std::string name = fmt::format("seed{}/{}to{}", seed, in, out);
-      CAPTURE(name);
-      CHECK(equal(layer.weight, golden("linear", name + "/weight")));
-      CHECK(equal(layer.bias, golden("linear", name + "/bias")));
+    for (const Sizes& s :
+         {Sizes{1, 1}, {10, 5}, {7, 3}, {64, 2}, {0, 4}, {3, 0}, {1, 17}, {31, 1}}) {
+      const std::string name = fmt::format("seed{}/{}to{}", seed, s.in, s.out);
+      check_row(name, [&] {
+        manual_seed(seed);
+        const Linear layer(s.in, s.out);
+        CHECK(equal(layer.weight, golden("linear", name + "/weight")));
+        CHECK(equal(layer.bias, golden("linear", name + "/bias")));
+      });
     }
   }
 }
 
 TEST_CASE("linear: so do large ones, by a checksum") {
-  for (const auto& [in, out] : {std::pair{300, 700}, {784, 129}, {1, 5000}, {4097, 1}}) {
-    manual_seed(1);
-    const Linear layer(in, out);
-    const std::string name = fmt::format("checksum/{}to{}", in, out);
-    CAPTURE(name);
-    CHECK(checksum(layer.weight) == golden("linear", name + "/weight").item<int64_t>());
-    CHECK(checksum(layer.bias) == golden("linear", name + "/bias").item<int64_t>());
+  for (const Sizes& s : {Sizes{300, 700}, {784, 129}, {1, 5000}, {4097, 1}}) {
+    const std::string name = fmt::format("checksum/{}to{}", s.in, s.out);
+    check_row(name, [&] {
+      manual_seed(1);
+      const Linear layer(s.in, s.out);
+      CHECK(checksum(layer.weight) == golden("linear", name + "/weight").item<int64_t>());
+      CHECK(checksum(layer.bias) == golden("linear", name + "/bias").item<int64_t>());
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 #include "support/approx.h"
 #include "support/golden.h"
+#include "support/rows.h"
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/load_plan.h>
@@ -55,27 +56,28 @@ const std::map<std::string, SGDOptions> cases{
 
 TEST_CASE("sgd: five steps with every option are PyTorch's") {
   const Tensor gradients = golden("sgd", "gradients");
-  for (const auto& [case_name, options] : cases) {
-    const std::string name = case_name;
-    CAPTURE(name);
+  for (const auto& named : cases) {
+    const auto& name = named.first;
+    const SGDOptions& options = named.second;
     for (const DType dtype : {DType::float64, DType::float32}) {
-      CAPTURE(dtype);
-      Tensor p = leaf(golden("sgd", "start").to(dtype));
-      SGD optimizer({p}, options);
-      const Tensor path = golden("sgd", name + "/path");
-      const Tolerance tolerance = dtype == DType::float64 ? five_steps_double : five_steps_float;
-      for (int64_t step = 0; step < gradients.size(0); ++step) {
-        p.set_grad(gradients[step].to(dtype).clone());
-        optimizer.step();
-        CHECK(close(p.to(DType::float64), path[step], tolerance));
-        CHECK(equal(p.grad(), gradients[step].to(dtype)));
-      }
-      const Tensor buffer = optimizer.groups()[0].state()[0][0];
-      CHECK(buffer.defined() == golden("sgd").contains(name + "/momentum_buffer"));
-      if (buffer.defined()) {
-        CHECK(
-            close(buffer.to(DType::float64), golden("sgd", name + "/momentum_buffer"), tolerance));
-      }
+      check_row(name + " in " + std::string(to_string(dtype)), [&] {
+        Tensor p = leaf(golden("sgd", "start").to(dtype));
+        SGD optimizer({p}, options);
+        const Tensor path = golden("sgd", name + "/path");
+        const Tolerance tolerance = dtype == DType::float64 ? five_steps_double : five_steps_float;
+        for (int64_t step = 0; step < gradients.size(0); ++step) {
+          p.set_grad(gradients[step].to(dtype).clone());
+          optimizer.step();
+          CHECK(close(p.to(DType::float64), path[step], tolerance));
+          CHECK(equal(p.grad(), gradients[step].to(dtype)));
+        }
+        const Tensor buffer = optimizer.groups()[0].state()[0][0];
+        CHECK(buffer.defined() == golden("sgd").contains(name + "/momentum_buffer"));
+        if (buffer.defined()) {
+          CHECK(close(buffer.to(DType::float64), golden("sgd", name + "/momentum_buffer"),
+                      tolerance));
+        }
+      });
     }
   }
 }

@@ -134,7 +134,6 @@ void check_moving(const ModuleCase& c) {
 }  // namespace
 
 void check_module(const ModuleCase& c) {
-  CAPTURE(c.name);
   check_names(c);
   check_modes(c);
   check_saving(c);

@@ -1,5 +1,6 @@
 // How a world is made, written down bit by bit, and compared.
 #include "support/world.h"
+#include "support/rows.h"
 
 #include <cairn/core/machine.h>
 #include <cairn/core/random.h>
@@ -115,30 +116,31 @@ std::vector<std::pair<std::string, std::string>> World::snapshot() const {
 void check_bad_calls(std::span<const BadCall> calls, const std::string& end) {
   for (const BadCall& bad : calls) {
     const std::string expected = bad.says + end;
-    INFO("expected: ", expected);
-    World w;
-    const auto before = w.snapshot();
-    std::string said = "(it did not throw)";
-    bool no_memory = false;
-    try {
-      bad.call(w);
-    } catch (const Error& error) {
-      said = error.what();
-    } catch (const OutOfMemory& error) {
-      said = error.what();
-      no_memory = true;
-    } catch (const std::exception& error) {
-      said = std::string("(not cairn::Error) ") + error.what();
-    }
-    CHECK(said == expected);
-    CHECK(no_memory == (expected.find("cannot allocate") != expected.npos));
-    const auto after = w.snapshot();
-    REQUIRE(after.size() == before.size());
-    for (std::size_t k = 0; k < before.size(); ++k) {
-      INFO("has changed: ", before[k].first);
-      CHECK((before[k] == after[k]));
-    }
-    CHECK(w.trains());
+    check_row("expected: " + expected, [&] {
+      World w;
+      const auto before = w.snapshot();
+      std::string said = "(it did not throw)";
+      bool no_memory = false;
+      try {
+        bad.call(w);
+      } catch (const Error& error) {
+        said = error.what();
+      } catch (const OutOfMemory& error) {
+        said = error.what();
+        no_memory = true;
+      } catch (const std::exception& error) {
+        said = std::string("(not cairn::Error) ") + error.what();
+      }
+      CHECK(said == expected);
+      CHECK(no_memory == (expected.find("cannot allocate") != expected.npos));
+      const auto after = w.snapshot();
+      REQUIRE(after.size() == before.size());
+      for (std::size_t k = 0; k < before.size(); ++k) {
+        INFO("has changed: ", before[k].first);
+        CHECK((before[k] == after[k]));
+      }
+      CHECK(w.trains());
+    });
   }
 }
 

@@ -1,8 +1,11 @@
 // What every op promises, checked for each line of the table.
 #include "core/ops/table.h"
 #include "support/gradcheck.h"
+#include "support/rows.h"
 
 #include <cairn/core/autograd.h>
+
+#include <fmt/format.h>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -82,32 +85,36 @@ Tensors dense_inputs(const Op& op) {
 TEST_CASE("every op: its gradients are right to the second order in every layout") {
   for (const Op& op : table()) {
     for (const Variant& variant : variants(op)) {
-      INFO(std::string(op.name) << " of" << variant.text());
-      CHECK(gradcheck([&](const Tensors& in) { return variant.call(op, in); }, variant.inputs(op)));
+      check_row(op.name + (" of" + variant.text()), [&] {
+        CHECK(
+            gradcheck([&](const Tensors& in) { return variant.call(op, in); }, variant.inputs(op)));
+      });
     }
   }
 }
 
 TEST_CASE("every op: how dy lies in memory does not change its gradients") {
   for (const Op& op : table()) {
-    Tensors inputs = dense_inputs(op), leaves;
-    for (Tensor& x : inputs) {
-      if (is_floating(x.dtype())) leaves.push_back(x.requires_grad_(true));
-    }
-    const Shape shape = op.f(inputs).shape();
-    for (const Layout layout : every_layout) {
-      INFO(std::string(op.name) << ", dy " << std::string(name_of(layout)));
-      const Tensor dy = copy_in(layout, make(positive, 0, shape)).expand(shape);
-      const auto gradients = [&](const Tensor& of_y) {
-        return grad({op.f(inputs)}, leaves, {.grad_outputs = {of_y}, .allow_unused = true});
-      };
-      const Tensors given = gradients(dy), dense = gradients(dy.clone());
-      for (std::size_t k = 0; k < leaves.size(); ++k) {
-        REQUIRE(given[k].defined() == dense[k].defined());
-        // Sums may be taken in another order: up to 32 terms of size up to 10, a rounding each.
-        if (given[k].defined()) CHECK(close(given[k], dense[k], {.absolute = 32 * 10 * 2.3e-16}));
+    check_row(op.name, [&] {
+      Tensors inputs = dense_inputs(op), leaves;
+      for (Tensor& x : inputs) {
+        if (is_floating(x.dtype())) leaves.push_back(x.requires_grad_(true));
       }
-    }
+      const Shape shape = op.f(inputs).shape();
+      for (const Layout layout : every_layout) {
+        INFO("dy " << std::string(name_of(layout)));
+        const Tensor dy = copy_in(layout, make(positive, 0, shape)).expand(shape);
+        const auto gradients = [&](const Tensor& of_y) {
+          return grad({op.f(inputs)}, leaves, {.grad_outputs = {of_y}, .allow_unused = true});
+        };
+        const Tensors given = gradients(dy), dense = gradients(dy.clone());
+        for (std::size_t k = 0; k < leaves.size(); ++k) {
+          REQUIRE(given[k].defined() == dense[k].defined());
+          // Sums may be taken in another order: up to 32 terms of size up to 10, a rounding each.
+          if (given[k].defined()) CHECK(close(given[k], dense[k], {.absolute = 32 * 10 * 2.3e-16}));
+        }
+      }
+    });
   }
 }
 
@@ -115,19 +122,20 @@ TEST_CASE("every op: a layout does not change the values, and inputs stay as the
   for (const Op& op : table()) {
     for (const DType dtype : {DType::float32, DType::float64}) {
       for (const Variant& variant : variants(op)) {
-        INFO(std::string(op.name) << " in " << to_string(dtype) << " of" << variant.text());
-        Tensors given, dense, full_size;
-        for (const Tensor& x : variant.inputs(op)) {
-          const std::size_t k = given.size();
-          const DType its = x.dtype() == DType::int64 ? x.dtype() : dtype;
-          given.push_back(laid_out(x.shape(), variant.layouts[k], its).copy_(x));
-          dense.push_back(given[k].clone());
-          full_size.push_back(given[k].expand(variant.shapes[k]).clone());
-        }
-        // Sums may be taken in another order: up to 32 terms of size up to 10, a rounding each.
-        const double rounding = dtype == DType::float32 ? 1.2e-7 : 2.3e-16;
-        CHECK(close(variant.call(op, given), op.f(full_size), {.absolute = 32 * 10 * rounding}));
-        for (std::size_t k = 0; k < given.size(); ++k) CHECK(equal(given[k], dense[k]));
+        check_row(fmt::format("{} in {} of{}", op.name, dtype, variant.text()), [&] {
+          Tensors given, dense, full_size;
+          for (const Tensor& x : variant.inputs(op)) {
+            const std::size_t k = given.size();
+            const DType its = x.dtype() == DType::int64 ? x.dtype() : dtype;
+            given.push_back(laid_out(x.shape(), variant.layouts[k], its).copy_(x));
+            dense.push_back(given[k].clone());
+            full_size.push_back(given[k].expand(variant.shapes[k]).clone());
+          }
+          // Sums may be taken in another order: up to 32 terms of size up to 10, a rounding each.
+          const double rounding = dtype == DType::float32 ? 1.2e-7 : 2.3e-16;
+          CHECK(close(variant.call(op, given), op.f(full_size), {.absolute = 32 * 10 * rounding}));
+          for (std::size_t k = 0; k < given.size(); ++k) CHECK(equal(given[k], dense[k]));
+        });
       }
     }
   }
@@ -136,26 +144,29 @@ TEST_CASE("every op: a layout does not change the values, and inputs stay as the
 TEST_CASE("every op: an undefined operand is an error") {
   for (const Op& op : table()) {
     const std::string_view name = op.name;
-    for (std::size_t k = 0; k < op.operands.size(); ++k) {
-      if (name.starts_with("linear") && k == 2) continue;  // a bias may be left out
-      if (name.starts_with("batch_norm") && k > 0) continue;
-      INFO(std::string(name) << ", operand " << k);
-      Tensors inputs = dense_inputs(op);
-      inputs[k] = Tensor();
-      CHECK_THROWS_WITH_AS(op.f(inputs), doctest::Contains("is undefined (default"), Error);
-    }
+    check_row(op.name, [&] {
+      for (std::size_t k = 0; k < op.operands.size(); ++k) {
+        if (name.starts_with("linear") && k == 2) continue;  // a bias may be left out
+        if (name.starts_with("batch_norm") && k > 0) continue;
+        CAPTURE(k);
+        Tensors inputs = dense_inputs(op);
+        inputs[k] = Tensor();
+        CHECK_THROWS_WITH_AS(op.f(inputs), doctest::Contains("is undefined (default"), Error);
+      }
+    });
   }
 }
 
 TEST_CASE("every op: it joins the graph, but not under NoGrad") {
   for (const Op& op : table()) {
-    INFO(std::string(op.name));
-    Tensors inputs = dense_inputs(op);
-    for (Tensor& x : inputs) {
-      if (is_floating(x.dtype())) x.requires_grad_(true);
-    }
-    CHECK(op.f(inputs).requires_grad());
-    const NoGrad guard;
-    CHECK(op.f(inputs).is_leaf());
+    check_row(op.name, [&] {
+      Tensors inputs = dense_inputs(op);
+      for (Tensor& x : inputs) {
+        if (is_floating(x.dtype())) x.requires_grad_(true);
+      }
+      CHECK(op.f(inputs).requires_grad());
+      const NoGrad guard;
+      CHECK(op.f(inputs).is_leaf());
+    });
   }
 }
