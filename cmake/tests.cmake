@@ -31,7 +31,8 @@ if(doctest_FOUND)
   cairn_snippets(${PROJECT_SOURCE_DIR}/README.md ${snippets}/readme)
   cairn_program(readme_program tests/docs/readme.cpp)
   target_include_directories(readme_program PRIVATE ${snippets})
-  add_test(NAME readme COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/readme.sh $<TARGET_FILE:readme_program>)
+  add_test(NAME readme
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/readme.sh $<TARGET_FILE:readme_program>)
 
   # With the pools off every block of Cairn's comes from operator new, which this program replaces.
   if(NOT CAIRN_POOLS)
@@ -50,7 +51,7 @@ if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   return()  # an instrumented library is for nobody's program but ours
 endif()
 
-# What a new user would write, against the public headers alone. Each program checks its own results.
+# What a new user would write, against the public headers alone. Each program checks its results.
 file(GLOB programs CONFIGURE_DEPENDS tests/programs/*.cpp)
 foreach(source IN LISTS programs)
   cmake_path(GET source STEM name)
@@ -65,7 +66,8 @@ add_test(NAME every_op COMMAND ${PROJECT_SOURCE_DIR}/tests/every_op.sh)
 set(consumer_source ${PROJECT_SOURCE_DIR}/tests/consumer)
 set(consumer_build ${PROJECT_BINARY_DIR}/consumer)
 
-# Builds and runs the user's project. Not optimised, to save time; not cleaned, so that a second run is quick.
+# Builds and runs the user's project. It is not optimised, to save time, and not cleaned, so that a
+# second run is quick.
 function(cairn_consumer name)
   add_test(NAME consumer.${name} COMMAND ${CMAKE_CTEST_COMMAND}
     --build-and-test ${consumer_source} ${consumer_build}/${name}
@@ -74,15 +76,14 @@ function(cairn_consumer name)
     --test-command consumer)
 endfunction()
 
-# From the source tree. The first is built shared, and is then what the shared install below consists of.
-cairn_consumer(add_subdirectory
-  -DCAIRN_FROM=add_subdirectory -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON)
+# From the source tree. FetchContent itself calls add_subdirectory(), so that this tests both. It
+# builds Cairn shared, and the shared install below is made from it.
 cairn_consumer(fetch_content
-  -DCAIRN_FROM=FetchContent -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR})
+  -DCAIRN_FROM=FetchContent -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON)
 
 # Installed.
 set(installed_from_static ${PROJECT_BINARY_DIR})
-set(installed_from_shared ${consumer_build}/add_subdirectory)
+set(installed_from_shared ${consumer_build}/fetch_content)
 foreach(kind IN ITEMS static shared)
   set(prefix ${consumer_build}/installed_${kind})
   add_test(NAME consumer.install_${kind}
@@ -96,9 +97,9 @@ foreach(kind IN ITEMS static shared)
   set_tests_properties(consumer.find_package_${kind} consumer.pkg_config_${kind} PROPERTIES
     FIXTURES_REQUIRED installed_${kind})
 endforeach()
-set_tests_properties(consumer.install_shared PROPERTIES DEPENDS consumer.add_subdirectory)
+set_tests_properties(consumer.install_shared PROPERTIES DEPENDS consumer.fetch_content)
 
-# A shared Cairn exports nothing but its own, and everything that is documented: test_api.cpp names it.
+# A shared Cairn exports its own symbols only, and all that is documented: test_api.cpp names it.
 add_test(NAME consumer.exports COMMAND ${consumer_source}/exports.sh
   ${consumer_build}/installed_shared libcairn.so.${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set_tests_properties(consumer.exports PROPERTIES FIXTURES_REQUIRED installed_shared)
