@@ -1,70 +1,10 @@
-// Tensors: making them, drawing them, writing to them, reading them, and their gradients.
-#include "allocation/every_allocation.h"
-#include "allocation/failing_new.h"
+// Tensors: making them, drawing them, writing to them, reading them.
+#include "allocation/fail_on.h"
 
 #include <cairn/cairn.h>
 
-#include <fmt/format.h>
-
 using namespace cairn;
 using namespace cairn::test;
-
-namespace {
-
-using Tensors = std::vector<Tensor>;
-
-Bits values_of(const Tensors& tensors) {
-  Bits bits;
-  for (const Tensor& x : tensors) {
-    bits << values(x);
-    if (x.defined()) bits << x.requires_grad() << values(x.grad());
-  }
-  return bits;
-}
-
-// Fails every allocation of y = call(tensors), for tensors that are made anew each time.
-template <class Make, class Call>
-int64_t fail_on(const std::string& name, Make make, Call call) {
-  const Tried tried = fail_every_allocation(name, [&] {
-    manual_seed(1);
-    auto given = std::make_shared<Tensors>(make());
-    auto y = std::make_shared<Tensor>();
-    return Trial{[=] { *y = call(*given); },
-                 [=] { return state(*given) << state(*y) << state_of_generator(); },
-                 [=] {
-                   const Bits before = values_of({*y});  // of a call that did without memory
-                   *y = call(*given);
-                   return values_of(*given) << before << values_of({*y}) << state_of_generator();
-                 }};
-  });
-  CHECK(tried);
-  return tried.failures;
-}
-
-// The same for what takes no tensor.
-template <class Call>
-int64_t fail_making(const std::string& name, Call call) {
-  return fail_on(
-      name, [] { return Tensors(); }, [call](Tensors&) { return call(); });
-}
-
-// The same for what gives no tensor: `write_down` turns what it gives into Bits.
-template <class Make, class Call, class WriteDown>
-int64_t fail_reading(const std::string& name, Make make, Call call, WriteDown write_down) {
-  const Tried tried = fail_every_allocation(name, [&] {
-    auto given = std::make_shared<Tensors>(make());
-    return Trial{[=] { call(*given); }, [=] { return state(*given); },
-                 [=] { return write_down(call(*given)); }};
-  });
-  CHECK(tried);
-  return tried.failures;
-}
-
-Bits text(const std::string& s) { return Bits() << s; }
-
-constexpr TensorOptions leaf{.dtype = DType::float64, .requires_grad = true};
-
-}  // namespace
 
 TEST_CASE("making tensors: whatever allocation fails, nothing has been made") {
   const float data[] = {1, 2};
@@ -152,85 +92,6 @@ TEST_CASE("in place: the values are all new or all old, whatever allocation fail
   }
 }
 
-TEST_CASE("gradients: setting, hooks and flags, whatever allocation fails") {
-  const auto a_leaf = [] { return Tensors{randn({3}, leaf), ones({3}, f64)}; };
-  const auto in_graph = [] {
-    const Tensor x = randn({3}, leaf);
-    return Tensors{x * 2, ones({3}, f64), x};
-  };
-  const auto none = [](auto call) { return [call](Tensors& x) { return call(x), Tensor(); }; };
-  const auto constant = [] { return Tensors{ones({3}, f64), ones({3}, f64)}; };
-  CHECK(fail_on("requires_grad_", constant, none([](Tensors& x) { x[0].requires_grad_(); })) > 0);
-  CHECK(fail_on("set_grad", constant, none([](Tensors& x) { x[0].set_grad(x[1]); })) > 0);
-  CHECK(fail_on("retain_grad", in_graph, none([](Tensors& x) { x[0].retain_grad(); })) > 0);
-  for (const auto& make : {std::function<Tensors()>(a_leaf), std::function<Tensors()>(in_graph)}) {
-    CHECK(fail_on("register_hook", make, none([](Tensors& x) {
-                    const std::array<int64_t, 8> too_large_to_be_kept_in_place{};
-                    x[0].register_hook([=](const Tensor& g) {
-                      return g * static_cast<double>(too_large_to_be_kept_in_place[0] + 2);
-                    });
-                  })) > 1);
-    CHECK(fail_on("a hook that returns nothing", make, none([](Tensors& x) {
-                    const std::array<int64_t, 8> too_large_to_be_kept_in_place{};
-                    x[0].register_hook([=](const Tensor&) { (void)too_large_to_be_kept_in_place; });
-                  })) > 1);
-  }
-  CHECK(fail_on("detach", in_graph, [](Tensors& x) { return x[0].detach(); }) > 0);
-}
-
-TEST_CASE("backward: hooks, retained gradients and deep graphs, whatever allocation fails") {
-  const auto kept = [](Tensors& x) {
-    x.back().backward({}, {.retain_graph = true});
-    return Tensor();
-  };
-  const auto hooked = [] {
-    const Tensor x = randn({3}, leaf);
-    Tensor y = x * 2;
-    y.retain_grad().register_hook([](const Tensor& g) { return g * 3; });
-    Tensor(x).register_hook([](const Tensor& g) { return g + 1; });
-    return Tensors{x, y, (y * y).sum()};
-  };
-  const auto deep = [] {
-    const Tensor x = randn({3}, leaf);
-    Tensor y = x;
-    for (int i = 0; i < 100; ++i) y = y * x;
-    return Tensors{x, y.sum()};
-  };
-  const auto broadcast = [] {
-    const Tensor x = randn({1, 3}, leaf), s = randn({}, leaf);
-    return Tensors{x, s, ((x * randn({4, 3}, f64) + s) * cat({x, x, x, x})).sum()};
-  };
-  CHECK(fail_on("hooked", hooked, kept) > 20);
-  CHECK(fail_on("deep", deep, kept) > 200);
-  CHECK(fail_on("broadcast", broadcast, kept) > 20);
-}
-
-TEST_CASE("grad: touches nothing, whatever allocation fails") {
-  const auto make = [] {
-    const Tensor x = randn({3}, leaf), y = randn({3}, leaf), z = x * x * y;
-    return Tensors{x, y, z, (z * z).sum()};
-  };
-  const auto fail = [&](const char* name, auto call) {
-    const Tried tried = fail_every_allocation(name, [&] {
-      manual_seed(1);
-      auto x = std::make_shared<Tensors>(make());
-      auto from = std::make_shared<Tensors>(Tensors{(*x)[3]});
-      auto to = std::make_shared<Tensors>(Tensors{(*x)[0], (*x)[2]});
-      auto result = std::make_shared<Tensors>();
-      return Trial{[=] { *result = call(*from, *to); }, [=] { return state(*x) << state(*result); },
-                   [=] { return values_of(call(*from, *to)); }};
-    });
-    CHECK(tried);
-    CHECK(tried.failures > 30);
-  };
-  fail("grad", [](const Tensors& from, const Tensors& to) {
-    return grad(from, to, {.retain_graph = true});
-  });
-  fail("grad with create_graph", [](const Tensors& from, const Tensors& to) {
-    return grad(from, to, {.create_graph = true});
-  });
-}
-
 TEST_CASE("reading: whatever allocation fails, nothing is changed") {
   const auto make = [] { return Tensors{linspace(-1, 1, 12).reshape({2, 6}), arange(2000)}; };
   const auto numbers = [](const std::vector<double>& v) {
@@ -281,41 +142,4 @@ TEST_CASE("StateDict: an entry is there or not, whatever allocation fails") {
   });
   CHECK(tried);
   CHECK(tried.failures > 2);
-}
-
-TEST_CASE("Error: it is made and takes on a path without memory, too") {
-  const std::string slot = "a_name_that_is_long_enough_to_allocate";
-  const std::string message = "op: " + std::string(300, 'x');
-  const auto is_beginning = [&](const Error& error) {
-    return std::string_view(error.what()).starts_with("op: xxxx");
-  };
-  for (int64_t k = 1; k < 12; ++k) {
-    bool good = false;
-    {
-      const FailingNew failing(k, Failing::from_then_on);
-      Error error(message);
-      good = is_beginning(error);
-      const Error copy = error;
-      error.enter(slot);
-      good = good && (is_beginning(error) || std::string_view(error.what()).starts_with("op 'a_n"));
-      good = good && is_beginning(copy);
-    }
-    CHECK(good);
-  }
-}
-
-TEST_CASE("check: reports misuse, or that there is no memory to report it") {
-  const Tensor x = ones({2}), y = ones({3});
-  const auto call = [&] {
-    try {
-      add(x, y);
-    } catch (const Error& error) {
-      if (std::string_view(error.what()).find("do not broadcast") == std::string_view::npos) throw;
-    }
-  };
-  const Tried tried = fail_every_allocation("add", [&] {
-    return Trial{call, [&] { return state(x) << state(y); }, [&] { return call(), Bits(); }};
-  });
-  CHECK(tried);
-  CHECK(tried.failures > 5);
 }

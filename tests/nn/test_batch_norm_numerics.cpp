@@ -3,31 +3,27 @@
 // The bound of 2e-7 = 3.4 half-units in the last place of the largest output is what one rounding
 // of the input's deviation, one of the scale and one of the result can add up to. The mean must
 // not enter: at a mean of 1e6 a float holds x to 0.03 only, but those are the values, not an error.
+#include "nn/batch_norm_inputs.h"
 #include "support/approx.h"
 #include "support/rows.h"
 
 #include <cairn/core/autograd.h>
-#include <cairn/core/machine.h>
-#include <cairn/core/random.h>
 #include <cairn/nn/batch_norm.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <memory>
 
 using namespace cairn;
 using namespace cairn::nn;
 using namespace cairn::test;
+using namespace cairn::test::batch_norm_inputs;
 
 namespace {
 
 constexpr double bound = 2e-7;
 constexpr double eps = 1e-5;
-
-// ---- the truth ----
 
 using Values = std::vector<double>;
 
@@ -81,85 +77,6 @@ double error_of(const Tensor& actual, const Values& expected) {
     largest = std::max(largest, std::abs(expected[i]));
   }
   return worst / largest;
-}
-
-// ---- layouts ----
-
-using Layout = std::function<Tensor(const Tensor&)>;
-
-Tensor contiguous(const Tensor& x) { return x; }
-
-// (N, C, *) with the channel last in memory.
-Tensor channels_last(const Tensor& x) {
-  Dims to{0}, back{0, x.dim() - 1};
-  for (int64_t d = 2; d < x.dim(); ++d) to.push_back(d);
-  to.push_back(1);
-  for (int64_t d = 1; d + 1 < x.dim(); ++d) back.push_back(d);
-  return x.permute(to).clone().permute(back);
-}
-
-// The last two dimensions the other way round in memory.
-Tensor transposed(const Tensor& x) { return x.transpose(-1, -2).clone().transpose(-1, -2); }
-
-// All dimensions the other way round in memory, the batch innermost.
-Tensor reversed(const Tensor& x) {
-  Dims order;
-  for (int64_t d = x.dim(); d-- > 0;) order.push_back(d);
-  return x.permute(order).clone().permute(order);
-}
-
-// Every second row of a larger tensor, and in the last dimension every second but for a margin, so
-// that no single stride walks the positions.
-Tensor strided(const Tensor& x) {
-  Shape larger = x.shape();
-  larger[0] *= 2;
-  larger[-1] = 2 * larger[-1] + 1;
-  Tensor y = full(larger, 1e9).slice(0, 0, larger[0], 2).slice(-1, 0, larger[-1] - 1, 2);
-  return y.copy_(x);
-}
-
-struct Case {
-  const char* name;
-  Shape shape;
-  Layout x, dy = contiguous;
-};
-
-const std::vector<Case> cases{
-    {"(256, 8)", {256, 8}, contiguous},
-    {"(256, 8), channels first in memory", {256, 8}, transposed},
-    {"(256, 8), strided", {256, 8}, strided, strided},
-    {"(32, 8, 64)", {32, 8, 64}, contiguous},
-    {"(32, 8, 64), channels last", {32, 8, 64}, channels_last},
-    {"(32, 8, 64), strided", {32, 8, 64}, strided},
-    {"(16, 8, 32, 32)", {16, 8, 32, 32}, contiguous},
-    {"(16, 8, 32, 32), its gradient channels last", {16, 8, 32, 32}, contiguous, channels_last},
-    {"(16, 8, 32, 32), channels last", {16, 8, 32, 32}, channels_last},
-    {"(16, 8, 32, 32), both channels last", {16, 8, 32, 32}, channels_last, channels_last},
-    {"(16, 8, 32, 32), reversed", {16, 8, 32, 32}, reversed, channels_last},
-    {"(16, 8, 32, 32), transposed", {16, 8, 32, 32}, transposed, strided},
-    {"(16, 8, 32, 32), its gradient transposed", {16, 8, 32, 32}, contiguous, transposed},
-    {"(4, 8, 8, 16, 16)", {4, 8, 8, 16, 16}, contiguous},
-    {"(4, 8, 8, 16, 16), channels last", {4, 8, 8, 16, 16}, channels_last},
-    {"(4, 8, 8, 16, 16), strided", {4, 8, 8, 16, 16}, strided, reversed},
-    {"(4, 8, 8, 16, 16), reversed", {4, 8, 8, 16, 16}, reversed},
-};
-
-std::unique_ptr<BatchNorm> layer_for(const Shape& shape, const BatchNormOptions& options) {
-  switch (shape.size()) {
-    case 4:
-      return std::make_unique<BatchNorm2d>(shape[1], options);
-    case 5:
-      return std::make_unique<BatchNorm3d>(shape[1], options);
-    default:
-      return std::make_unique<BatchNorm1d>(shape[1], options);
-  }
-}
-
-Tensor draw(const Shape& shape, uint64_t seed) {
-  Generator generator(seed);
-  Tensor x = empty(shape);
-  generator.fill_normal(x);
-  return x;
 }
 
 }  // namespace
@@ -262,65 +179,5 @@ TEST_CASE("batch_norm numerics: values of 1e30 and of 1e-30 come out right") {
     CHECK(error_of(y, expected.to_vector<double>()) <= bound);
     CHECK(error_of(bn.weight.grad(), wide.weight.grad().to_vector<double>()) <= bound);
     CHECK(error_of(x.grad().to(DType::float64) * scale, plain.grad().to_vector<double>()) <= bound);
-  }
-}
-
-TEST_CASE("batch_norm numerics: what one stride walks is normalised without a copy of it") {
-  const Shape shape{64, 8, 32, 32};
-  const int64_t bytes = shape.numel() * 4;
-  const auto every_second_row = [](const Tensor& x) {
-    Shape larger = x.shape();
-    larger[0] *= 2;
-    return empty(larger).slice(0, 0, larger[0], 2).copy_(x);
-  };
-  const auto batch_inside = [](const Tensor& x) {
-    return x.transpose(0, 1).clone().transpose(0, 1);
-  };
-  for (const Layout& layout : {Layout(contiguous), Layout(channels_last), Layout(every_second_row),
-                               Layout(batch_inside)}) {
-    for (const bool training : {true, false}) {
-      const Tensor x = layout(draw(shape, 1));
-      BatchNorm2d bn(8);
-      bn.train(training);
-      const NoGrad guard;
-      // So much more is in use that the peak is now.
-      const Tensor rest = empty({(memory_stats().peak - memory_stats().in_use) / 4 + 1});
-      const int64_t before = memory_stats().peak;
-      const Tensor y = bn(x);
-      CHECK(memory_stats().peak - before < bytes + bytes / 2);
-    }
-  }
-}
-
-TEST_CASE("batch_norm numerics: the number of threads changes no bit") {
-  struct Threads {  // sets it back
-    int64_t before = num_threads();
-    ~Threads() { set_num_threads(before); }
-  } const threads;
-  std::vector<Case> all = cases;
-  all.push_back({"(20000, 8)", {20000, 8}, contiguous});
-  all.push_back({"(3, 5, 40001)", {3, 5, 40001}, contiguous});
-  for (const Case& c : all) {
-    CAPTURE(c.name);
-    std::vector<Tensor> first;
-    for (const int64_t n : {1, 2, 3}) {
-      CAPTURE(n);
-      set_num_threads(n);
-      const auto bn = layer_for(c.shape, {});
-      std::vector<Tensor> results;
-      for (const StatsMode mode : {StatsMode::track, StatsMode::frozen}) {
-        bn->set_stats_mode(mode);
-        bn->zero_grad();
-        Tensor x = c.x(draw(c.shape, 1) + 100).detach().requires_grad_(true);
-        const Tensor y = (*bn)(x);
-        y.backward(c.dy(draw(c.shape, 2)));
-        for (const Tensor& t : {y.detach(), x.grad(), bn->weight.grad(), bn->bias.grad(),
-                                bn->running_mean.clone(), bn->running_var.clone()}) {
-          results.push_back(t);
-        }
-      }
-      if (first.empty()) first = results;
-      for (std::size_t i = 0; i < results.size(); ++i) CHECK(equal(results[i], first[i]));
-    }
   }
 }
