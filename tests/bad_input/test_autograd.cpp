@@ -93,6 +93,19 @@ TEST_CASE("bad input: a walk that fails half-way leaves every gradient as it was
          v.zero_();
          y.backward();
        }},
+      {"mul: a tensor [3] (parameter 'p') that its gradient needs was written to after the "
+       "forward; "
+       "write to a clone() of it, or after backward()",
+       [](World& w) {
+         Open model;
+         Parameter& p = model.parameter("p", ones({3}));
+         const Tensor y = sum(w.leaf * p);
+         {
+           const NoGrad guard;
+           p.fill_(2);
+         }
+         y.backward();
+       }},
       {"linear: a tensor [1, 4] that its gradient needs was written to after the forward; write to "
        "a clone() of it, or after backward()",
        [](World& w) {
@@ -204,6 +217,22 @@ TEST_CASE("bad input: no tensor takes a gradient that is not for it") {
          const Tensor view = y[0];
          y.add_(w.leaf);
          view + 1;
+       }},
+      {"backward: the output [] shares its values with a tensor that an in-place op has changed "
+       "since; take the view again after the in-place op",
+       [](World& w) {
+         Tensor y = w.leaf * 2;
+         const Tensor view = y[0];
+         y.add_(w.leaf);
+         view.backward();
+       }},
+      {"grad: the output [] shares its values with a tensor that an in-place op has changed since; "
+       "take the view again after the in-place op",
+       [](World& w) {
+         Tensor y = w.leaf * 2;
+         const Tensor view = y[0];
+         y.add_(w.leaf);
+         grad({view}, {w.leaf});
        }},
       {"zero_: [3] is a view of a tensor that an in-place op has changed since; take the view "
        "again",

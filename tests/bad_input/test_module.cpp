@@ -124,6 +124,7 @@ TEST_CASE("bad input: an Error inside a model names the path") {
       {"Sequential: there is no module 2 of 2", [](World& w) { w.net[2]; }},
       {"Sequential: there is no module -9223372036854775808 of 2",
        [](World& w) { w.net[INT64_MIN]; }},
+      {"Sequential: module 0 is a Linear, not a ReLU", [](World& w) { w.net.at<nn::ReLU>(0); }},
       {"Sequential: there is no module 0 of 0", [](World&) { nn::Sequential()[0]; }},
       {"Forgetful: its forward used a trainable tensor [3] that is not registered; make it a "
        "member with parameter(\"name\", ...), or its module with child(\"name\", ...)",

@@ -86,6 +86,19 @@ TEST_CASE("bad input: no optimizer is made of what cannot be trained") {
   check_bad_calls(calls);
 }
 
+TEST_CASE("bad input: an optimizer has no other groups, and once moved from none") {
+  static constexpr BadCall calls[] = {
+      {"SGD: there is no group 1", [](World& w) { w.sgd.lr(1); }},
+      {"SGD: this optimizer was moved from; use the one that it was moved to",
+       [](World& w) {
+         optim::SGD sgd({w.leaf});
+         const optim::SGD taken = std::move(sgd);
+         sgd.step();
+       }},
+  };
+  check_bad_calls(calls);
+}
+
 TEST_CASE("bad input: what goes bad after construction stops the step before anything moves") {
   static constexpr BadCall calls[] = {
       {"SGD: group 0: lr is -1; it must be finite and not negative",

@@ -2,6 +2,7 @@
 #include "support/world.h"
 
 #include <cairn/nn/stats.h>
+#include <cairn/nn/stats_audit.h>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -49,6 +50,14 @@ TEST_CASE("bad input: the statistics of a whole model change together or not at 
       {"copy_stats: nothing was loaded, because\n  the layer itself: the other model has no "
        "record there",
        [](World& w) { nn::copy_stats(w.bare, w.norm); }},
+      {"estimate_running_stats: there is no batch to estimate from",
+       [](World& w) { nn::estimate_running_stats(w.net, std::vector<Tensor>{}); }},
+      {"audit_stats: the snapshot's record of '1.0' has channels [2], the layer [4]",
+       [](World& w) {
+         nn::StatsSnapshot snapshot = nn::snapshot_stats(w.net);
+         snapshot.layers[0].records[0].mean = zeros({2});
+         nn::audit_stats(w.net, snapshot);
+       }},
   };
   check_bad_calls(calls);
 }

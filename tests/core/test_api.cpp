@@ -271,5 +271,5 @@ TEST_CASE("api: StateDict is ordered, and names what it misses") {
   std::string names;
   for (const auto& [name, value] : dict) names += name;
   CHECK(names == "ba");
-  CHECK_THROWS_WITH_AS(dict.at("c"), "state_dict: there is no 'c'", Error);
+  CHECK_THROWS_WITH_AS(dict.at("c"), doctest::Contains("'c'"), Error);
 }

@@ -15,15 +15,6 @@ Tensor leaf(const Literal& values) { return tensor(values, {.requires_grad = tru
 
 int64_t memory_in_use() { return memory_stats().in_use; }
 
-constexpr const char* no_graph =
-    "backward: the output [] has no graph: nothing it was computed from requires a gradient, or it "
-    "was computed under NoGrad";
-
-std::string spent_at(const std::string& op) {
-  return "backward: the graph was already spent at '" + op +
-         "' by an earlier backward(); keep it there with retain_graph = true";
-}
-
 }  // namespace
 
 // ---- backward ----
@@ -105,10 +96,8 @@ TEST_CASE("backward: on a leaf its gradient is dy") {
 TEST_CASE("backward: the gradient's shape and dtype must be the output's") {
   const Tensor x = leaf({1, 2});
   const Tensor y = x * x;
-  CHECK_ERROR(y.backward(ones({3})),
-              "backward: the gradient is [3] float32, the output [2] float32; they must agree");
-  CHECK_ERROR(y.backward(ones({2}, f64)),
-              "backward: the gradient is [2] float64, the output [2] float32; they must agree");
+  CHECK_ERROR_MENTIONS(y.backward(ones({3})), "backward:", "[3] float32", "[2] float32");
+  CHECK_ERROR_MENTIONS(y.backward(ones({2}, f64)), "backward:", "[2] float64", "[2] float32");
   CHECK_FALSE(x.grad().defined());
   y.backward(ones({2}));  // and the graph is not spent
   CHECK(equal(x.grad(), tensor({2, 4})));
@@ -122,7 +111,7 @@ TEST_CASE("spent graph: a second backward is an error, with retain_graph it is n
   y.backward({}, {.retain_graph = true});
   y.backward();
   CHECK(x.grad().item<float>() == 12);
-  CHECK_ERROR(y.backward(), spent_at("mul"));
+  CHECK_ERROR_MENTIONS(y.backward(), "backward:", "spent at 'mul'");
   CHECK(x.grad().item<float>() == 12);
 }
 
@@ -131,11 +120,9 @@ TEST_CASE("spent graph: a shared prefix is spent by the first, even if it saved 
   const Tensor shared = x + 1;
   const Tensor a = shared * 2, b = shared * 3;
   a.backward();
-  CHECK_ERROR(b.backward(), spent_at("add"));
+  CHECK_ERROR_MENTIONS(b.backward(), "backward:", "spent at 'add'");
   CHECK(x.grad().item<float>() == 2);
-  CHECK_ERROR(grad({b}, {x}),
-              "grad: the graph was already spent at 'add' by an earlier backward(); keep it there "
-              "with retain_graph = true");
+  CHECK_ERROR_MENTIONS(grad({b}, {x}), "grad:", "spent at 'add'");
 }
 
 TEST_CASE("spent graph: its values are still there") {
@@ -155,8 +142,9 @@ TEST_CASE("an exception half-way leaves every grad as it was, and the graph is s
   CHECK_THROWS_WITH_AS(y.backward(), "stop", std::runtime_error);
   CHECK(equal(x.grad(), tensor({3, 4})));
   CHECK(equal(w.grad(), tensor({1, 2})));
-  CHECK_ERROR(y.backward(), spent_at("sum"));
-  CHECK_ERROR(sum(before).backward(), spent_at("mul"));  // what it never reached, too
+  CHECK_ERROR_MENTIONS(y.backward(), "backward:", "spent at 'sum'");
+  CHECK_ERROR_MENTIONS(sum(before).backward(),
+                       "backward:", "spent at 'mul'");  // what it never reached, too
   CHECK(equal(w.grad(), tensor({1, 2})));
 }
 
@@ -232,9 +220,8 @@ TEST_CASE("grad: an input may be the output itself, or stand twice") {
 TEST_CASE("grad: an unused input is an error, or undefined with allow_unused") {
   const Tensor x = leaf(3), unused = leaf({1, 2});
   const Tensor y = x * x;
-  CHECK_ERROR(grad({y}, {x, unused}, {.retain_graph = true}),
-              "grad: the outputs do not depend on input 1, [2]; set allow_unused = true to get an "
-              "undefined gradient for it");
+  CHECK_ERROR_MENTIONS(grad({y}, {x, unused}, {.retain_graph = true}),
+                       "grad:", "do not depend on input 1", "[2]");
   const auto g = grad({y}, {x, unused}, {.allow_unused = true});
   CHECK(g[0].item<float>() == 6);
   CHECK_FALSE(g[1].defined());

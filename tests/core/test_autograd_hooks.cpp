@@ -75,16 +75,12 @@ TEST_CASE("hooks: one may remove itself") {
 TEST_CASE("hooks: a replacement of another shape or dtype is an error that changes nothing") {
   Tensor x = leaf({1, 2}), w = leaf({3, 4});
   HookHandle hook = x.register_hook([](const Tensor&) { return zeros({3}); });
-  CHECK_ERROR(sum(x * w).backward(),
-              "backward: a hook returned a gradient [3] float32 in place of [2] float32; they must "
-              "agree");
+  CHECK_ERROR_MENTIONS(sum(x * w).backward(), "backward:", "[3] float32", "[2] float32");
   CHECK_FALSE(x.grad().defined());
   CHECK_FALSE(w.grad().defined());
   hook.remove();
   x.register_hook([](const Tensor& g) { return g.to(DType::float64); });
-  CHECK_ERROR(sum(x * w).backward(),
-              "backward: a hook returned a gradient [2] float64 in place of [2] float32; they must "
-              "agree");
+  CHECK_ERROR_MENTIONS(sum(x * w).backward(), "backward:", "[2] float64", "[2] float32");
   CHECK_FALSE(w.grad().defined());
 }
 
@@ -102,7 +98,7 @@ TEST_CASE("hooks: a backward over the same graph from within one is an error") {
   Tensor y = x * x;
   const Tensor z = y * 2;
   y.register_hook([&](const Tensor&) { z.backward(); });
-  CHECK_ERROR(z.backward(), "backward: called from within a backward() over the same graph");
+  CHECK_ERROR_MENTIONS(z.backward(), "backward:", "within a backward");
   CHECK_FALSE(x.grad().defined());
 }
 

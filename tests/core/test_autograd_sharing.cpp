@@ -94,13 +94,8 @@ TEST_CASE("in place: a view taken before its base joined a graph is refused, unt
   Tensor x = zeros({4}), w = leaf({1, 2, 3, 4});
   Tensor v = x.view({2, 2});
   x.add_(w);
-  CHECK_ERROR(
-      v * 2,
-      "mul: the input [2, 2] shares its values with a tensor that an in-place op has changed "
-      "since; take the view again after the in-place op");
-  CHECK_ERROR(v.fill_(0),
-              "fill_: [2, 2] is a view of a tensor that an in-place op has changed since; take the "
-              "view again");
+  CHECK_ERROR_MENTIONS(v * 2, "mul:", "[2, 2]", "shares its values", "in-place op has changed");
+  CHECK_ERROR_MENTIONS(v.fill_(0), "fill_:", "[2, 2]", "in-place op has changed");
   const NoGrad guard;
   CHECK(equal(v * 2, tensor({{2, 4}, {6, 8}})));
 }
@@ -119,7 +114,5 @@ TEST_CASE("gather: the second order keeps the indices it was recorded with") {
   const Tensor picked = square(gather(x, 0, index)).sum();
   const Tensor g = grad({picked}, {x}, {.create_graph = true})[0];
   index.fill_(1);
-  CHECK_ERROR(g.sum().backward(),
-              "scatter_add: a tensor [2] that its gradient needs was written to after the forward; "
-              "write to a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(g.sum().backward(), "scatter_add:", "[2]", "was written to");
 }

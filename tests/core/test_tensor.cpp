@@ -173,8 +173,6 @@ TEST_CASE("span: the values of a contiguous tensor, without a copy") {
   CHECK(std::vector<float>(values.begin(), values.end()) == std::vector<float>{1, 2, 3, 4});
   CHECK(x.slice(0, 1, 2).span<float>()[0] == 3);
   CHECK(zeros({0}).span<float>().empty());
-  CHECK_ERROR(x.t().span<float>(),
-              "span: [2, 2] with strides [1, 2] is not contiguous; take contiguous() first");
-  CHECK_ERROR(x.span<double>(),
-              "span: the tensor [2, 2] is float32, not float64; convert it with .to()");
+  CHECK_ERROR_MENTIONS(x.t().span<float>(), "span:", "[2, 2]", "[1, 2]", "not contiguous");
+  CHECK_ERROR_MENTIONS(x.span<double>(), "span:", "[2, 2]", "float32", "float64");
 }

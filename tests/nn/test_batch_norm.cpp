@@ -124,29 +124,19 @@ TEST_CASE("batch_norm: built untracked, the batch normalises in train() and in e
     CHECK(equal(bn(batch() + 10), by_batch()));
     CHECK(record_of(bn) == initial);  // the buffers still answer, and stay so
   }
-  CHECK_ERROR(bn(tensor({{1, 2}})),
-              "BatchNorm1d: without a record the batch normalises, in eval() too, and needs more "
-              "than 1 value per channel, got input [1, 2]; use a larger batch, or "
-              "track_running_stats(true) and eval()");
+  CHECK_ERROR_MENTIONS(bn(tensor({{1, 2}})), "BatchNorm1d:", "without a record", "[1, 2]");
   bn.train();
-  CHECK_ERROR(bn(tensor({{1, 2}})),
-              "BatchNorm1d: without a record the batch normalises, in eval() too, and needs more "
-              "than 1 value per channel, got input [1, 2]; use a larger batch, or "
-              "track_running_stats(true) and eval()");
+  CHECK_ERROR_MENTIONS(bn(tensor({{1, 2}})), "BatchNorm1d:", "without a record", "[1, 2]");
 }
 
 TEST_CASE("batch_norm: built untracked, state_dict() holds weight and bias only") {
   BatchNorm1d bn(2, exact_untracked);
   CHECK(bn.state_dict().size() == 2);
   CHECK(bn.named_buffers().empty());
-  CHECK_ERROR(bn.load_state_dict(BatchNorm1d(2).state_dict()),
-              "load_state_dict: nothing was loaded, because\n"
-              "  running_mean: the layer keeps no record; turn it on with "
-              "track_running_stats(true)\n"
-              "  running_var: the layer keeps no record; turn it on with "
-              "track_running_stats(true)\n"
-              "  num_batches_tracked: the layer keeps no record; turn it on with "
-              "track_running_stats(true)");
+  CHECK_ERROR_MENTIONS(bn.load_state_dict(BatchNorm1d(2).state_dict()),
+                       "load_state_dict:", "running_mean: the layer keeps no record",
+                       "running_var: the layer keeps no record",
+                       "num_batches_tracked: the layer keeps no record");
 }
 
 TEST_CASE("batch_norm: built untracked, turning tracking on binds a record and starts recording") {
@@ -225,15 +215,11 @@ TEST_CASE(
 
 TEST_CASE("batch_norm: without a record, frozen is refused, and hold and reset change nothing") {
   BatchNorm1d bn(2, exact_untracked);
-  CHECK_ERROR(
-      bn.set_stats_mode(StatsMode::frozen),
-      "BatchNorm1d: frozen normalises by the record, and this layer has none; turn tracking "
-      "on first");
+  CHECK_ERROR_MENTIONS(bn.set_stats_mode(StatsMode::frozen), "BatchNorm1d:", "this layer has none");
   CHECK(bn.stats_mode() == StatsMode::hold);
   bn.set_stats_mode(StatsMode::hold);
   bn.track_running_stats(false);
   bn.reset_running_stats();
   CHECK_FALSE(bn.has_record());
-  CHECK_ERROR(bn.running_mean.copy_(zeros({2})),
-              "running_mean: the layer keeps no record; turn it on with track_running_stats(true)");
+  CHECK_ERROR_MENTIONS(bn.running_mean.copy_(zeros({2})), "running_mean:", "keeps no record");
 }

@@ -22,10 +22,11 @@ constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 // ---- a forward happens, or it does not ----
 
 TEST_CASE("batch_norm: a forward that throws leaves the record as it was, to the last bit") {
-  const auto check_with = [](BatchNorm& bn, const Tensor& x, const char* message) {
+  const auto check_with = [](BatchNorm& bn, const Tensor& x,
+                             std::initializer_list<std::string_view> mentioned) {
     const Record before = record_of(bn);
     const auto version = bn.running_mean.tensor().view_of().storage->version;
-    CHECK_ERROR(bn(x), message);
+    CHECK(throws_error([&] { bn(x); }, mentioned));
     CHECK(record_of(bn) == before);
     CHECK(bn.running_mean.tensor().view_of().storage->version == version);
   };
@@ -33,30 +34,19 @@ TEST_CASE("batch_norm: a forward that throws leaves the record as it was, to the
   BatchNorm2d bn2(2);
   BatchNorm3d bn3(2);
   bn1(batch());
-  check_with(bn1, zeros({4}), "BatchNorm1d: expected input (N, C) or (N, C, L), got rank 1 [4]");
-  check_with(bn1, zeros({1, 2, 3, 4}),
-             "BatchNorm1d: expected input (N, C) or (N, C, L), got rank 4 [1, 2, 3, 4]");
-  check_with(bn2, zeros({8, 2, 4}),
-             "BatchNorm2d: expected input (N, C, H, W), got rank 3 [8, 2, 4]");
-  check_with(bn3, zeros({8, 2, 4, 4}),
-             "BatchNorm3d: expected input (N, C, D, H, W), got rank 4 [8, 2, 4, 4]");
-  check_with(bn1, zeros({4, 3}), "BatchNorm1d: input [4, 3] has 3 channels, the layer 2");
-  check_with(bn1, zeros({0, 5}), "BatchNorm1d: input [0, 5] has 5 channels, the layer 2");
-  check_with(bn1, zeros({1, 2}),
-             "BatchNorm1d: training needs more than 1 value per channel, got input [1, 2]; use "
-             "eval(), a larger batch, or StatsMode::frozen");
-  check_with(bn1, zeros({1, 2, 1}),
-             "BatchNorm1d: training needs more than 1 value per channel, got input [1, 2, 1]; use "
-             "eval(), a larger batch, or StatsMode::frozen");
+  check_with(bn1, zeros({4}), {"BatchNorm1d:", "rank 1", "[4]"});
+  check_with(bn1, zeros({1, 2, 3, 4}), {"BatchNorm1d:", "rank 4", "[1, 2, 3, 4]"});
+  check_with(bn2, zeros({8, 2, 4}), {"BatchNorm2d:", "rank 3", "[8, 2, 4]"});
+  check_with(bn3, zeros({8, 2, 4, 4}), {"BatchNorm3d:", "rank 4", "[8, 2, 4, 4]"});
+  check_with(bn1, zeros({4, 3}), {"BatchNorm1d:", "[4, 3]", "3 channels"});
+  check_with(bn1, zeros({0, 5}), {"BatchNorm1d:", "[0, 5]", "5 channels"});
+  check_with(bn1, zeros({1, 2}), {"BatchNorm1d:", "more than 1 value", "[1, 2]"});
+  check_with(bn1, zeros({1, 2, 1}), {"BatchNorm1d:", "more than 1 value", "[1, 2, 1]"});
   check_with(bn1, zeros({4, 2}, f64),
-             "BatchNorm1d: dtypes float64 of the input and float32 of the record do not mix; use "
-             ".to(float32)");
+             {"BatchNorm1d:", "float64 of the input", "float32 of the record"});
   check_with(bn1, zeros({4, 2}, i64),
-             "BatchNorm1d: dtypes int64 of the input and float32 of the record do not mix; use "
-             ".to(float32)");
-  check_with(bn1, Tensor(),
-             "BatchNorm1d: the tensor is undefined (default-constructed or moved from); assign one "
-             "first");
+             {"BatchNorm1d:", "int64 of the input", "float32 of the record"});
+  check_with(bn1, Tensor(), {"BatchNorm1d:", "is undefined"});
 }
 
 TEST_CASE(
@@ -94,10 +84,9 @@ TEST_CASE(
 
 TEST_CASE("batch_norm: channels and dtype are checked also without affine and tracking") {
   BatchNorm1d bn(2, {.affine = false, .track_running_stats = false});
-  CHECK_ERROR(bn(zeros({4, 3})), "BatchNorm1d: input [4, 3] has 3 channels, the layer 2");
-  CHECK_ERROR(bn(zeros({0, 3})), "BatchNorm1d: input [0, 3] has 3 channels, the layer 2");
-  CHECK_ERROR(bn(zeros({4, 2}, i64)),
-              "BatchNorm1d: not defined for int64 [4, 2]; use .to(DType::float32) first");
+  CHECK_ERROR_MENTIONS(bn(zeros({4, 3})), "BatchNorm1d:", "[4, 3]", "3 channels");
+  CHECK_ERROR_MENTIONS(bn(zeros({0, 3})), "BatchNorm1d:", "[0, 3]", "3 channels");
+  CHECK_ERROR_MENTIONS(bn(zeros({4, 2}, i64)), "BatchNorm1d:", "not defined", "int64 [4, 2]");
   CHECK(bn(batch().to(DType::float64)).dtype() == DType::float64);  // nothing to disagree with
 }
 
@@ -111,14 +100,10 @@ TEST_CASE("batch_norm: a batch that is not finite is recorded, or refused with c
 
   Sequential m{ReLU(), std::move(refused)};
   const auto& bn = m.at<BatchNorm1d>(1);
-  CHECK_ERROR(
-      m(tensor({{1, 4}, {1, not_a_number}})),
-      "BatchNorm1d '1': the batch has mean nan and variance nan at channel 1; look for what "
-      "is not finite in its input");
-  CHECK_ERROR(
-      m(tensor({{1, 4}, {std::numeric_limits<double>::infinity(), 2}})),
-      "BatchNorm1d '1': the batch has mean inf and variance nan at channel 0; look for what "
-      "is not finite in its input");
+  CHECK_ERROR_MENTIONS(m(tensor({{1, 4}, {1, not_a_number}})),
+                       "BatchNorm1d '1':", "mean nan and variance nan at channel 1");
+  CHECK_ERROR_MENTIONS(m(tensor({{1, 4}, {std::numeric_limits<double>::infinity(), 2}})),
+                       "BatchNorm1d '1':", "mean inf and variance nan at channel 0");
   CHECK(record_of(bn) == initial);
   m(batch());
   CHECK(record_of(bn).count == 1);
@@ -126,9 +111,9 @@ TEST_CASE("batch_norm: a batch that is not finite is recorded, or refused with c
 
 TEST_CASE("batch_norm: check_finite refuses what the record's dtype does not hold") {
   BatchNorm1d bn(1, {.check_finite = true});
-  CHECK_ERROR(bn(tensor({{-1e30}, {1e30}})),
-              "BatchNorm1d: the batch has mean 0 and variance 1.0000000300949327e+60 at channel 0, "
-              "too large for a record of float32; scale its input down, or use .to(float64)");
+  CHECK_ERROR_MENTIONS(bn(tensor({{-1e30}, {1e30}})),
+                       "BatchNorm1d:", "mean 0 and variance 1.0000000300949327e+60 at channel 0",
+                       "too large for a record of float32");
   CHECK(record_of(bn) == Record{{0}, {1}, 0});
   bn.track_running_stats(false);
   CHECK(equal(bn(tensor({{-1e30}, {1e30}})), tensor({{-1}, {1}})));  // nothing is recorded
@@ -137,28 +122,28 @@ TEST_CASE("batch_norm: check_finite refuses what the record's dtype does not hol
 // ---- checks ----
 
 TEST_CASE("batch_norm: options out of range are refused at construction") {
-  CHECK_ERROR(BatchNorm1d(-1, {.affine = false, .track_running_stats = false}),
-              "BatchNorm1d: num_features is -1; it must not be negative");
+  CHECK_ERROR_MENTIONS(BatchNorm1d(-1, {.affine = false, .track_running_stats = false}),
+                       "BatchNorm1d:", "num_features is -1");
   CHECK(BatchNorm1d(0)(zeros({3, 0})).shape() == Shape{3, 0});
 }
 
 TEST_CASE("batch_norm: a record that is none is refused, naming the channel, and nothing changes") {
   BatchNorm1d bn(2);
-  CHECK_ERROR(bn.running_var.copy_(tensor({1, -0.5})),
-              "running_var: -0.5 at channel 1 is no variance");
-  CHECK_ERROR(bn.running_var.copy_(tensor({not_a_number, 1})),
-              "running_var: nan at channel 0 is no variance");
-  CHECK_ERROR(bn.num_batches_tracked.copy_(tensor(-1, i64)),
-              "num_batches_tracked: -1 is no number of batches");
-  CHECK_ERROR(bn.num_batches_tracked.copy_(tensor(std::numeric_limits<int64_t>::max(), i64)),
-              "num_batches_tracked: 9223372036854775807 is no number of batches");
-  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "running_mean: [3] given, the model has [2]");
+  CHECK_ERROR_MENTIONS(bn.running_var.copy_(tensor({1, -0.5})),
+                       "running_var:", "-0.5 at channel 1 is no variance");
+  CHECK_ERROR_MENTIONS(bn.running_var.copy_(tensor({not_a_number, 1})),
+                       "running_var:", "nan at channel 0 is no variance");
+  CHECK_ERROR_MENTIONS(bn.num_batches_tracked.copy_(tensor(-1, i64)),
+                       "num_batches_tracked:", "-1 is no number of batches");
+  CHECK_ERROR_MENTIONS(
+      bn.num_batches_tracked.copy_(tensor(std::numeric_limits<int64_t>::max(), i64)),
+      "num_batches_tracked:", "9223372036854775807 is no number of batches");
+  CHECK_ERROR_MENTIONS(bn.running_mean.copy_(zeros({3})), "running_mean:", "[3]", "[2]");
   StateDict state;
   for (const auto& [name, value] : BatchNorm1d(2).state_dict()) state[name] = value.clone();
   state["running_var"] = tensor({1, not_a_number});
-  CHECK_ERROR(bn.load_state_dict(state),
-              "load_state_dict: nothing was loaded, because\n"
-              "  running_var: nan at channel 1 is no variance");
+  CHECK_ERROR_MENTIONS(bn.load_state_dict(state),
+                       "load_state_dict:", "running_var: nan at channel 1 is no variance");
   CHECK(record_of(bn) == initial);
   bn.running_var.copy_(tensor({0, std::numeric_limits<double>::infinity()}));  // these are
 }

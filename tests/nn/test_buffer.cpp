@@ -25,10 +25,6 @@ struct Holder : Module {
   Tensor forward(const Tensor& x) override { return x; }
 };
 
-constexpr const char* text =
-    ": [3] is a buffer, which is written by its owner, by copy_() on the buffer and by "
-    "loading";
-
 }  // namespace
 
 TEST_CASE("buffer: it reads as a tensor") {
@@ -59,17 +55,17 @@ TEST_CASE("buffer: it reads as a tensor") {
 TEST_CASE("buffer: nobody writes to it through a handle, a view, detach() or a pointer") {
   Holder m;
   const auto refuses = [&](Tensor t) {
-    CHECK_ERROR(t.copy_(ones({1})), (std::string("copy_") + text).c_str());
-    CHECK_ERROR(t.fill_(1), (std::string("fill_") + text).c_str());
-    CHECK_ERROR(t.zero_(), (std::string("zero_") + text).c_str());
-    CHECK_ERROR(t.add_(1), (std::string("add_") + text).c_str());
-    CHECK_ERROR(t.sub_(1), (std::string("sub_") + text).c_str());
-    CHECK_ERROR(t *= 2, (std::string("mul_") + text).c_str());
-    CHECK_ERROR(t /= 2, (std::string("div_") + text).c_str());
-    CHECK_ERROR(t.clamp_(0, 1), (std::string("clamp_") + text).c_str());
-    CHECK_ERROR(t.mutable_data<float>(), (std::string("mutable_data") + text).c_str());
+    CHECK_ERROR_MENTIONS(t.copy_(ones({1})), "copy_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.fill_(1), "fill_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.zero_(), "zero_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.add_(1), "add_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.sub_(1), "sub_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t *= 2, "mul_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t /= 2, "div_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.clamp_(0, 1), "clamp_:", "[3]", "a buffer");
+    CHECK_ERROR_MENTIONS(t.mutable_data<float>(), "mutable_data:", "[3]", "a buffer");
     const NoGrad guard;
-    CHECK_ERROR(t.zero_(), (std::string("zero_") + text).c_str());
+    CHECK_ERROR_MENTIONS(t.zero_(), "zero_:", "[3]", "a buffer");
   };
   refuses(m.b);
   refuses(m.b.tensor().detach());
@@ -77,9 +73,7 @@ TEST_CASE("buffer: nobody writes to it through a handle, a view, detach() or a p
   refuses(m.b.tensor().slice(0, 0, 3));
   refuses(m.b.tensor().reshape({3, 1}).select(1, 0));
   refuses(m.state_dict().at("b"));
-  CHECK_ERROR(m.b[0].zero_(),
-              "zero_: [] is a buffer, which is written by its owner, by copy_() on the "
-              "buffer and by loading");
+  CHECK_ERROR_MENTIONS(m.b[0].zero_(), "zero_:", "[]", "a buffer");
   CHECK(equal(m.b, tensor({1, 2, 3})));
   m.b.clone().zero_();  // a copy is one's own
 }
@@ -121,8 +115,5 @@ TEST_CASE("buffer: a write to it makes saved tensors stale") {
   const Tensor x = ones({3}, {.requires_grad = true});
   const Tensor y = sum(x * m.b);
   m.b.copy_(zeros({3}));
-  CHECK_ERROR(
-      y.backward(),
-      "mul: a tensor [3] that its gradient needs was written to after the forward; write to "
-      "a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(y.backward(), "mul:", "[3]", "was written to");
 }

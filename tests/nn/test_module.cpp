@@ -65,7 +65,7 @@ TEST_CASE("module: a buffer's messages name its path, an unlisted one's too") {
   Sequential m{ReLU(), Sequential{ReLU(), BatchNorm1d(2, {.track_running_stats = false})}};
   auto& bn = m.at<Sequential>(1).at<BatchNorm1d>(1);
   bn.track_running_stats(true);
-  CHECK_ERROR(bn.running_mean.copy_(zeros({3})), "1.1.running_mean: [3] given, the model has [2]");
+  CHECK_ERROR_MENTIONS(bn.running_mean.copy_(zeros({3})), "1.1.running_mean:", "[3]", "[2]");
 }
 
 TEST_CASE("module: a const module hands out const parameters, buffers and modules") {
@@ -94,10 +94,8 @@ TEST_CASE(
     const Tensor y = x * w;
     const NoGrad guard;
     w.fill_(2);
-    const std::string text = std::string("mul: a tensor [1] (parameter '") + path +
-                             "') that its gradient needs was written to after the forward; write "
-                             "to a clone() of it, or after backward()";
-    CHECK_ERROR(y.backward(), text.c_str());
+    const std::string name = std::string("parameter '") + path + "'";
+    CHECK_ERROR_MENTIONS(y.backward(), "mul:", "[1]", name, "was written to");
   };
   stale("w");
   Named& held = outer.child("inner", std::move(inner));
@@ -128,16 +126,12 @@ struct Forgetful : Module {
   Tensor forward(const Tensor& x) override { return uses_scale ? fc(x * scale) : fc(x); }
 };
 
-const char* const forgotten =
-    "Forgetful: its forward used a trainable tensor [3] that is not registered; make it a member "
-    "with parameter(\"name\", ...), or its module with child(\"name\", ...)";
-
 }  // namespace
 
 TEST_CASE("module: a trainable tensor that was not registered is caught on the first call") {
   Forgetful m;
-  CHECK_ERROR(m(zeros({2, 3})), forgotten);
-  CHECK_ERROR(m(zeros({2, 3})), forgotten);  // and stays so
+  CHECK_ERROR_MENTIONS(m(zeros({2, 3})), "Forgetful:", "[3]", "not registered");
+  CHECK_ERROR_MENTIONS(m(zeros({2, 3})), "Forgetful:", "[3]", "not registered");  // and stays so
 }
 
 TEST_CASE("module: what is not registered is caught on the first call that builds a graph") {
@@ -146,7 +140,7 @@ TEST_CASE("module: what is not registered is caught on the first call that build
     const NoGrad guard;
     CHECK(m(zeros({2, 3})).defined());
   }
-  CHECK_ERROR(m(zeros({2, 3})), forgotten);
+  CHECK_ERROR_MENTIONS(m(zeros({2, 3})), "Forgetful:", "[3]", "not registered");
 }
 
 TEST_CASE("module: a forgotten layer within a registered one is caught by the outermost call") {
@@ -155,9 +149,7 @@ TEST_CASE("module: a forgotten layer within a registered one is caught by the ou
     Tensor forward(const Tensor& x) override { return inner(x); }
   };
   Outer m;
-  CHECK_ERROR(m(zeros({2, 3})),
-              "Outer: its forward used a trainable tensor [3] that is not registered; make it a "
-              "member with parameter(\"name\", ...), or its module with child(\"name\", ...)");
+  CHECK_ERROR_MENTIONS(m(zeros({2, 3})), "Outer:", "[3]", "not registered");
 }
 
 TEST_CASE("module: an unregistered tensor that is not trained is nobody's business") {
@@ -197,10 +189,8 @@ TEST_CASE("module: an error names the path of the module it came from") {
     Tensor forward(const Tensor& x) override { return net(x); }
   };
   Net m;
-  CHECK_ERROR(m(zeros({4, 7})),
-              "linear 'net.1.1': input [4, 7] has 7 features, weight [5, 10] (out, in) expects 10");
-  CHECK_ERROR(m.net(zeros({4, 7})),
-              "linear 'net.1.1': input [4, 7] has 7 features, weight [5, 10] (out, in) expects 10");
+  CHECK_ERROR_MENTIONS(m(zeros({4, 7})), "linear 'net.1.1':", "[4, 7]", "[5, 10]");
+  CHECK_ERROR_MENTIONS(m.net(zeros({4, 7})), "linear 'net.1.1':", "[4, 7]", "[5, 10]");
 }
 
 TEST_CASE("module: an undefined input is an error with the module's path") {
@@ -214,9 +204,7 @@ TEST_CASE("module: a step between forward and backward is a stale error that nam
   const Tensor y = sum(m(ones({4, 2})));
   optimizer.step();
   optimizer.zero_grad();
-  CHECK_ERROR(y.backward(),
-              "linear: a tensor [1, 3] (parameter '1.weight') that its gradient needs was written "
-              "to after the forward; write to a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(y.backward(), "linear:", "[1, 3]", "parameter '1.weight'", "was written to");
   for (const Tensor& p : m.parameters()) CHECK_FALSE(p.grad().defined());
 }
 
@@ -297,7 +285,5 @@ TEST_CASE("module: a converted buffer is still guarded") {
   BatchNorm1d bn(2);
   bn.to(DType::float64);
   Tensor mean = bn.running_mean;
-  CHECK_ERROR(mean.zero_(),
-              "zero_: [2] is a buffer, which is written by its owner, by copy_() on the "
-              "buffer and by loading");
+  CHECK_ERROR_MENTIONS(mean.zero_(), "zero_:", "[2]", "a buffer");
 }

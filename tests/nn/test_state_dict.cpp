@@ -51,15 +51,11 @@ TEST_CASE("load_state_dict: everything that does not fit is listed, and nothing 
   values["3.weight"] = zeros({1});
   values["extra"] = zeros({1});
   const StateDict before = copy_of(m);
-  CHECK_ERROR(m.load_state_dict(values),
-              "load_state_dict: nothing was loaded, because\n"
-              "  0.weight: [3, 5] given, the model has [3, 2]\n"
-              "  1.running_var: -2 at channel 1 is no variance\n"
-              "  2.bias: an undefined tensor given, the model has [1]\n"
-              "  0.bias: missing\n"
-              "  1.running_mean: missing\n"
-              "  3.weight: the model has no such entry\n"
-              "  extra: the model has no such entry");
+  CHECK_ERROR_MENTIONS(m.load_state_dict(values), "load_state_dict:", "0.weight: [3, 5] given",
+                       "1.running_var: -2 at channel 1 is no variance",
+                       "2.bias: an undefined tensor given", "0.bias: missing",
+                       "1.running_mean: missing", "3.weight: the model has no such entry",
+                       "extra: the model has no such entry");
   check_unchanged(m, before);
 }
 
@@ -85,9 +81,8 @@ TEST_CASE(
   StateDict values;
   values["0.bias"] = zeros({3});
   values["0.weight"] = zeros({2, 3});
-  CHECK_ERROR(m.load_state_dict(values, {.strict = false}),
-              "load_state_dict: nothing was loaded, because\n"
-              "  0.weight: [2, 3] given, the model has [3, 2]");
+  CHECK_ERROR_MENTIONS(m.load_state_dict(values, {.strict = false}),
+                       "load_state_dict:", "0.weight: [2, 3] given");
   check_unchanged(m, before);
 }
 
@@ -114,9 +109,7 @@ TEST_CASE("load_state_dict: parameters stay trainable leaves, and loading counts
   m.load_state_dict(values);
   CHECK(m.weight.is_leaf());
   CHECK(m.weight.requires_grad());
-  CHECK_ERROR(y.backward(),
-              "linear: a tensor [1, 2] (parameter 'weight') that its gradient needs was written to "
-              "after the forward; write to a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(y.backward(), "linear:", "[1, 2]", "parameter 'weight'", "was written to");
 }
 
 TEST_CASE("state_dict: its tensors share the model's memory, and a later change is seen") {
@@ -167,7 +160,7 @@ TEST_CASE("plan_load: two models are loaded together or not at all") {
     plan.check("both");
     plan.commit();
   };
-  CHECK_ERROR(load(values, wrong), "both: nothing was loaded, because\n  0.bias: missing");
+  CHECK_ERROR_MENTIONS(load(values, wrong), "both:", "0.bias: missing");
   check_unchanged(a, before);
   load(values, values);
   check_unchanged(a, values);
@@ -196,11 +189,7 @@ TEST_CASE("copy_state: a teacher becomes the student and then goes its own way")
 TEST_CASE("copy_state: models that differ are refused, and nothing has changed") {
   Sequential from{Linear(2, 4)}, to{Linear(2, 3), ReLU(), Linear(3, 1)};
   const StateDict before = copy_of(to);
-  CHECK_ERROR(copy_state(from, to),
-              "load_state_dict: nothing was loaded, because\n"
-              "  0.weight: [4, 2] given, the model has [3, 2]\n"
-              "  0.bias: [4] given, the model has [3]\n"
-              "  2.weight: missing\n"
-              "  2.bias: missing");
+  CHECK_ERROR_MENTIONS(copy_state(from, to), "load_state_dict:", "0.weight: [4, 2] given",
+                       "0.bias: [4] given", "2.weight: missing", "2.bias: missing");
   check_unchanged(to, before);
 }

@@ -164,10 +164,10 @@ TEST_CASE("audit_stats: it prints as a table that ends in plain words") {
 
 TEST_CASE("audit_stats: a snapshot of other channels, and a broken batch, are errors") {
   Sequential m{BatchNorm1d(3)}, other{BatchNorm1d(2)};
-  CHECK_ERROR(audit_stats(m, snapshot_stats(other)),
-              "audit_stats: the snapshot's record of '0' has channels [2], the layer [3]");
+  CHECK_ERROR_MENTIONS(audit_stats(m, snapshot_stats(other)), "audit_stats:", "record of '0'",
+                       "[2]", "[3]");
   m.eval();
-  CHECK_ERROR(audit_stats(m, std::vector<Tensor>{ones({4, 2})}),
-              "BatchNorm1d '0': input [4, 2] has 2 channels, the layer 3");
+  CHECK_ERROR_MENTIONS(audit_stats(m, std::vector<Tensor>{ones({4, 2})}),
+                       "BatchNorm1d '0':", "[4, 2]", "2 channels");
   CHECK_FALSE(m.is_training());
 }

@@ -42,17 +42,13 @@ TEST_CASE("set_stats_mode: it sets every batch norm below, or those that a predi
 TEST_CASE(
     "set_stats_mode: frozen where there is no record is an error that names every such layer") {
   Sequential m{BatchNorm1d(3), BatchNorm1d(3, untracked), Sequential{BatchNorm1d(3, untracked)}};
-  CHECK_ERROR(set_stats_mode(m, StatsMode::frozen),
-              "set_stats_mode: frozen normalises by the record, and there is none in '1', '2.0'; "
-              "turn tracking on first, or leave them out with a predicate");
-  CHECK_ERROR(StatsGuard(m, StatsMode::frozen),
-              "StatsGuard: frozen normalises by the record, and there is none in '1', '2.0'; turn "
-              "tracking on first, or leave them out with a predicate");
+  CHECK_ERROR_MENTIONS(set_stats_mode(m, StatsMode::frozen),
+                       "set_stats_mode:", "none in '1', '2.0'");
+  CHECK_ERROR_MENTIONS(StatsGuard(m, StatsMode::frozen), "StatsGuard:", "none in '1', '2.0'");
   CHECK(m.at<BatchNorm>(0).stats_mode() == StatsMode::track);
   BatchNorm1d alone(3, untracked);
-  CHECK_ERROR(set_stats_mode(alone, StatsMode::frozen),
-              "set_stats_mode: frozen normalises by the record, and there is none in the layer "
-              "itself; turn tracking on first, or leave them out with a predicate");
+  CHECK_ERROR_MENTIONS(set_stats_mode(alone, StatsMode::frozen),
+                       "set_stats_mode:", "none in the layer itself");
 }
 
 TEST_CASE("set_stats_mode: a predicate may leave out what has no record, and may throw") {

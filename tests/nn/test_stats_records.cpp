@@ -73,11 +73,11 @@ TEST_CASE("select_stats: mode and freezes belong to the layer") {
 TEST_CASE("select_stats: a message about a buffer names the record that it shows") {
   Sequential m{BatchNorm1d(3)};
   select_stats(m, "night");
-  CHECK_ERROR(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
-              "0.records.night.running_var: -1 at channel 0 is no variance");
+  CHECK_ERROR_MENTIONS(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
+                       "0.records.night.running_var:", "-1 at channel 0 is no variance");
   select_stats(m, "main");
-  CHECK_ERROR(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
-              "0.running_var: -1 at channel 0 is no variance");
+  CHECK_ERROR_MENTIONS(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
+                       "0.running_var:", "-1 at channel 0 is no variance");
 }
 
 TEST_CASE("select_stats: a tensor taken before shows the record that was selected then") {
@@ -100,10 +100,8 @@ TEST_CASE("select_stats: a printed layer shows a record that is not main") {
 
 TEST_CASE("select_stats: a name that is no part of a path is an error") {
   BatchNorm1d bn(2);
-  CHECK_ERROR(select_stats(bn, ""),
-              "select_stats: a record's name is part of a path; '' is empty or has a dot");
-  CHECK_ERROR(SelectStats(bn, "a.b"),
-              "SelectStats: a record's name is part of a path; 'a.b' is empty or has a dot");
+  CHECK_ERROR_MENTIONS(select_stats(bn, ""), "select_stats:", "'' is empty or has a dot");
+  CHECK_ERROR_MENTIONS(SelectStats(bn, "a.b"), "SelectStats:", "'a.b' is empty or has a dot");
   CHECK(bn.state_dict().size() == 5);
 }
 
@@ -147,17 +145,15 @@ TEST_CASE("load_state_dict: a part of a record is an error, and then no record w
   StateDict dict = m.state_dict();
   dict["first.records.adv.running_mean"] = zeros({3});
   dict["first.records.adv.running_var"] = full({3}, -1);
-  CHECK_ERROR(m.load_state_dict(dict),
-              "load_state_dict: nothing was loaded, because\n"
-              "  first.records.adv.running_var: -1 at channel 0 is no variance\n"
-              "  first.records.adv.num_batches_tracked: missing");
+  CHECK_ERROR_MENTIONS(m.load_state_dict(dict), "load_state_dict:",
+                       "first.records.adv.running_var: -1 at channel 0 is no variance",
+                       "first.records.adv.num_batches_tracked: missing");
   CHECK(m.state_dict().size() == dict.size() - 2);
   BatchNorm1d untracked(3, {.track_running_stats = false});
   StateDict entries = untracked.state_dict();
   entries["records.adv.running_mean"] = zeros({3});
-  CHECK_ERROR(untracked.load_state_dict(entries),
-              "load_state_dict: nothing was loaded, because\n"
-              "  records.adv.running_mean: the model has no such entry");
+  CHECK_ERROR_MENTIONS(untracked.load_state_dict(entries),
+                       "load_state_dict:", "records.adv.running_mean: the model has no such entry");
 }
 
 TEST_CASE("select_stats: snapshots, copies and to() see every record") {

@@ -78,9 +78,8 @@ TEST_CASE("restore_stats: a snapshot with an undefined tensor is refused") {
   BatchNorm1d bn(3);
   StatsSnapshot s = snapshot_stats(bn);
   s.layers[0].records[0].var = {};
-  CHECK_ERROR(restore_stats(bn, s),
-              "restore_stats: nothing was loaded, because\n"
-              "  the layer itself: a tensor of its record is undefined");
+  CHECK_ERROR_MENTIONS(restore_stats(bn, s),
+                       "restore_stats:", "the layer itself: a tensor of its record is undefined");
 }
 
 TEST_CASE("restore_stats: every layer that does not fit is listed, and nothing is written") {
@@ -88,16 +87,13 @@ TEST_CASE("restore_stats: every layer that does not fit is listed, and nothing i
   Sequential other{BatchNorm1d(3), BatchNorm1d(3), BatchNorm1d(4, {.track_running_stats = false}),
                    BatchNorm1d(1)};
   small[0](batches()[0]);
-  CHECK_ERROR(copy_stats(small, other),
-              "copy_stats: nothing was loaded, because\n"
-              "  '1': a record of shapes [2], [2] and [], the layer's are [3], [3] and []\n"
-              "  '2': the layer keeps no record; turn it on with track_running_stats(true)\n"
-              "  '3': the other model has no record there");
-  CHECK_ERROR(restore_stats(other[0], snapshot_stats(small)),
-              "restore_stats: nothing was loaded, because\n"
-              "  '0': the model has no batch norm there\n"
-              "  '1': the model has no batch norm there\n"
-              "  '2': the model has no batch norm there");
+  CHECK_ERROR_MENTIONS(
+      copy_stats(small, other), "copy_stats:", "'1': a record of shapes [2], [2] and []",
+      "'2': the layer keeps no record", "'3': the other model has no record there");
+  CHECK_ERROR_MENTIONS(restore_stats(other[0], snapshot_stats(small)),
+                       "restore_stats:", "'0': the model has no batch norm there",
+                       "'1': the model has no batch norm there",
+                       "'2': the model has no batch norm there");
   CHECK(record_of(other.at<BatchNorm>(0)) == initial_record(3));
 }
 
@@ -194,11 +190,11 @@ TEST_CASE("estimate_running_stats: a failure, or no batch, leaves every record a
     return batches()[0];
   };
   CHECK_THROWS_AS(estimate_running_stats(m, broken), std::runtime_error);
-  CHECK_ERROR(estimate_running_stats(m, std::vector<Tensor>{}),
-              "estimate_running_stats: there is no batch to estimate from");
+  CHECK_ERROR_MENTIONS(estimate_running_stats(m, std::vector<Tensor>{}),
+                       "estimate_running_stats:", "there is no batch");
   const std::vector<Tensor> wrong{batches()[0], ones({4, 2})};
-  CHECK_ERROR(estimate_running_stats(m, wrong),
-              "BatchNorm1d 'first': input [4, 2] has 2 channels, the layer 3");
+  CHECK_ERROR_MENTIONS(estimate_running_stats(m, wrong), "BatchNorm1d 'first':", "[4, 2]",
+                       "2 channels");
   CHECK(record_of(m.first) == first);
   CHECK(record_of(m.second()) == second);
   CHECK_FALSE(m.is_training());

@@ -183,10 +183,7 @@ TEST_CASE("sgd: a step counts as a write, so that what was saved before it is st
   const Tensor y = sum(w * w);
   w.set_grad(tensor({1, 1}));
   optimizer.step();
-  CHECK_ERROR(
-      y.backward(),
-      "mul: a tensor [2] that its gradient needs was written to after the forward; write to "
-      "a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(y.backward(), "mul:", "[2]", "was written to");
 }
 
 TEST_CASE("sgd: a step under an open graph records nothing and keeps the parameter a leaf") {
@@ -251,16 +248,15 @@ TEST_CASE("sgd: an optimizer can be moved, and a moved-from one says so") {
   CHECK(third.groups()[0].params()[0].handle().get() == p.handle().get());
   CHECK(third.lr(0) == 1);
 
-  const char* const text = "SGD: this optimizer was moved from; use the one that it was moved to";
-  CHECK_ERROR(first.step(), text);
-  CHECK_ERROR(first.zero_grad(), text);
-  CHECK_ERROR(first.state_dict(), text);
-  CHECK_ERROR(first.load_state_dict(third.state_dict()), text);
-  CHECK_ERROR(first.add_group({q}), text);
-  CHECK_ERROR(first.groups(), text);
-  CHECK_ERROR(std::as_const(second).groups(), text);
-  CHECK_ERROR(first.lr(0), text);
-  CHECK_ERROR(first.group_count(), text);
+  CHECK_ERROR_MENTIONS(first.step(), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.zero_grad(), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.state_dict(), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.load_state_dict(third.state_dict()), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.add_group({q}), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.groups(), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(std::as_const(second).groups(), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.lr(0), "SGD:", "was moved from");
+  CHECK_ERROR_MENTIONS(first.group_count(), "SGD:", "was moved from");
 }
 
 TEST_CASE("sgd: a schedule sees an Optimizer, and sets the learning rate of each group") {
@@ -272,7 +268,7 @@ TEST_CASE("sgd: a schedule sees an Optimizer, and sets the learning rate of each
   optimizer.step();
   CHECK(equal(a, tensor({0.75, 1.875})));
   CHECK(equal(b, tensor({0.5, 1.75})));
-  CHECK_ERROR(optimizer.lr(2), "SGD: there is no group 2");
+  CHECK_ERROR_MENTIONS(optimizer.lr(2), "SGD:", "there is no group 2");
 }
 
 TEST_CASE("sgd: an optimizer and a model load by one plan, all or nothing") {

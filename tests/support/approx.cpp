@@ -57,4 +57,21 @@ Outcome equal(const Tensor& actual, const Tensor& expected) {
   return close(actual, expected, Tolerance{});
 }
 
+Outcome throws_error(const std::function<void()>& call,
+                     std::initializer_list<std::string_view> mentioned) {
+  try {
+    call();
+  } catch (const Error& error) {
+    const std::string_view text = error.what();
+    for (const std::string_view what : mentioned) {
+      if (text.find(what) == text.npos)
+        return {fmt::format("'{}' does not mention '{}'", text, what)};
+    }
+    return {};
+  } catch (const std::exception& error) {
+    return {fmt::format("no cairn::Error, but '{}'", error.what())};
+  }
+  return {"it does not throw"};
+}
+
 }  // namespace cairn::test

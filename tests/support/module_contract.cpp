@@ -124,11 +124,11 @@ void check_moving(const ModuleCase& c) {
   REQUIRE(after.size() == before.size());
   for (std::size_t i = 0; i < after.size(); ++i) CHECK(&after[i].impl() == &before[i].impl());
 
-  const std::string was_moved = model->kind() + ": it was moved from";
-  CHECK_ERROR((*model)(x), was_moved);
-  CHECK_ERROR(model->train(), was_moved);
-  CHECK_ERROR(model->parameters(), was_moved);
-  CHECK_ERROR(model->state_dict(), was_moved);
+  const std::string kind = model->kind() + ":";
+  CHECK_ERROR_MENTIONS((*model)(x), kind, "was moved from");
+  CHECK_ERROR_MENTIONS(model->train(), kind, "was moved from");
+  CHECK_ERROR_MENTIONS(model->parameters(), kind, "was moved from");
+  CHECK_ERROR_MENTIONS(model->state_dict(), kind, "was moved from");
 }
 
 }  // namespace

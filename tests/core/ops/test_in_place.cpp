@@ -100,9 +100,7 @@ TEST_CASE("in place: a leaf that requires a gradient is written under NoGrad onl
   for (const Write& write : writes) {
     INFO(std::string(write.name));
     Tensor x = leaf({1, 2});
-    CHECK_ERROR(write.apply(x), op_of(write) +
-                                    ": a leaf [2] that requires a gradient is written in "
-                                    "place; use NoGrad");
+    CHECK_ERROR_MENTIONS(write.apply(x), op_of(write) + ":", "a leaf [2]");
     CHECK(equal(x, tensor({1, 2})));
     const NoGrad guard;
     CHECK_NOTHROW(write.apply(x));
@@ -116,9 +114,7 @@ TEST_CASE("in place: an expanded tensor is never written") {
     const Tensor base = tensor({1});
     Tensor x = base.expand({2});
     const NoGrad guard;
-    CHECK_ERROR(write.apply(x), op_of(write) +
-                                    ": [2] is expanded: one value stands for several "
-                                    "elements; write to a clone()");
+    CHECK_ERROR_MENTIONS(write.apply(x), op_of(write) + ":", "[2] is expanded");
     CHECK(base.item<float>() == 1);
   }
 }
@@ -129,10 +125,8 @@ TEST_CASE("in place: a view of a tensor in a graph is not written, under NoGrad 
     INFO(std::string(write.name));
     const Tensor x = leaf({{1, 2}, {3, 4}});
     Tensor y = x * 1, view = y[0];
-    CHECK_ERROR(write.apply(view), op_of(write) +
-                                       ": [2] is a view of a tensor in a graph; apply "
-                                       "the op to the whole tensor, to a clone(), or "
-                                       "use NoGrad");
+    CHECK_ERROR_MENTIONS(write.apply(view), op_of(write) + ":",
+                         "[2] is a view of a tensor in a graph");
     Tensor part = x[1];
     CHECK_THROWS_AS(write.apply(part), Error);
     Tensor detached = y.detach();
@@ -145,9 +139,7 @@ TEST_CASE("in place: a view of a tensor in a graph is not written, under NoGrad 
 TEST_CASE("in place: a tracked value is not written into a view of an untracked tensor") {
   Tensor x = zeros({2, 2});
   const Tensor w = leaf({1, 2});
-  CHECK_ERROR(x[0].add_(w),
-              "add_: [2] is a view of a tensor in a graph; apply the op to the whole tensor, to a "
-              "clone(), or use NoGrad");
+  CHECK_ERROR_MENTIONS(x[0].add_(w), "add_:", "[2]", "view of a tensor in a graph");
   CHECK(equal(x, zeros({2, 2})));
   CHECK_FALSE(x.requires_grad());
 }
@@ -172,9 +164,7 @@ TEST_CASE("stale: whatever is saved and then written to, in any way, is an error
     Tensor w = tensor({3, 4});
     const Tensor y = sum(x * w);
     write.apply(w);
-    CHECK_ERROR(y.backward(),
-                "mul: a tensor [2] that its gradient needs was written to after the forward; write "
-                "to a clone() of it, or after backward()");
+    CHECK_ERROR_MENTIONS(y.backward(), "mul:", "[2]", "was written to");
     CHECK_FALSE(x.grad().defined());
   }
 }
@@ -201,10 +191,7 @@ TEST_CASE("stale: an op's own output counts") {
   const Tensor x = leaf({1, 2});
   Tensor y = exp(x);
   y.mul_(2);
-  CHECK_ERROR(
-      sum(y).backward(),
-      "exp: a tensor [2] that its gradient needs was written to after the forward; write to "
-      "a clone() of it, or after backward()");
+  CHECK_ERROR_MENTIONS(sum(y).backward(), "exp:", "[2]", "was written to");
 }
 
 TEST_CASE("stale: what no gradient needs may be written") {

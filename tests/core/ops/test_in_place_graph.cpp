@@ -90,9 +90,7 @@ TEST_CASE("in a graph: a view taken before an in-place op is refused afterwards"
   Tensor y = x * 1;
   const Tensor view = y[0];
   y.mul_(3);
-  CHECK_ERROR(view * 2,
-              "mul: the input [2] shares its values with a tensor that an in-place op has changed "
-              "since; take the view again after the in-place op");
+  CHECK_ERROR_MENTIONS(view * 2, "mul:", "[2]", "shares its values", "in-place op has changed");
   sum(y[0] * 2).backward();
   CHECK(equal(x.grad(), tensor({{6, 6}, {0, 0}})));
 }
@@ -102,11 +100,9 @@ TEST_CASE("in a graph: backward() from a view taken before an in-place op is ref
   Tensor y = x * 1;
   const Tensor view = y[0];
   y.mul_(3);
-  constexpr const char* text =
-      "the output [2] shares its values with a tensor that an in-place op has changed since; take "
-      "the view again after the in-place op";
-  CHECK_ERROR(view.backward(ones({2})), std::string("backward: ") + text);
-  CHECK_ERROR(grad({view}, {x}, {.grad_outputs = {ones({2})}}), std::string("grad: ") + text);
+  CHECK_ERROR_MENTIONS(view.backward(ones({2})), "backward:", "[2]", "shares its values");
+  CHECK_ERROR_MENTIONS(grad({view}, {x}, {.grad_outputs = {ones({2})}}), "grad:", "[2]",
+                       "shares its values");
   CHECK_FALSE(x.grad().defined());
 }
 
@@ -114,10 +110,7 @@ TEST_CASE("in a graph: what a detach()ed alias of it changed is not written as i
   const Tensor x = leaf({1, 2}), w = leaf({3, 4});
   Tensor y = x * 1;
   y.detach().add_(w);
-  CHECK_ERROR(
-      y.mul_(w),
-      "mul_: [2] is a view of a tensor that an in-place op has changed since; take the view "
-      "again");
+  CHECK_ERROR_MENTIONS(y.mul_(w), "mul_:", "[2]", "in-place op has changed");
   CHECK(equal(y, tensor({4, 6})));
 }
 
