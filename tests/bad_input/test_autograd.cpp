@@ -62,7 +62,7 @@ TEST_CASE("bad input: no walk begins that cannot end") {
        }},
       {"grad: input 1 is undefined (default-constructed or moved from)",
        [](World& w) {
-         grad({w.total}, {w.leaf, w.gone});
+         grad({w.total}, {w.leaf, w.moved_from_tensor});
        }},
       {"grad: the outputs do not depend on input 1, [2, 4]; set allow_unused = true to get an "
        "undefined gradient for it",
@@ -202,7 +202,7 @@ TEST_CASE("bad input: no tensor takes a gradient that is not for it") {
        [](World& w) { w.leaf.register_hook(std::function<void(const Tensor&)>()); }},
       {"mine: all of its inputs are undefined",
        [](World& w) {
-         record("mine", w.x.clone(), wrt(w.gone, [](const Tensor& dy) { return dy; }));
+         record("mine", w.x.clone(), wrt(w.moved_from_tensor, [](const Tensor& dy) { return dy; }));
        }},
       {"mine: its output [3] is one of its inputs; give record() a new tensor",
        [](World& w) { record("mine", w.leaf, wrt(w.leaf, [](const Tensor& dy) { return dy; })); }},

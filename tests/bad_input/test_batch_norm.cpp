@@ -103,7 +103,7 @@ TEST_CASE("bad input: no forward that fails moves the record") {
        }},
       {"BatchNorm1d '0': the tensor is undefined (default-constructed or moved from); assign one "
        "first",
-       [](World& w) { w.norm(w.gone); }},
+       [](World& w) { w.norm(w.moved_from_tensor); }},
       {"BatchNorm1d: the batch has mean nan and variance nan at channel 0; look for what is not "
        "finite in its input",
        [](World&) {

@@ -69,7 +69,7 @@ TEST_CASE("bad input: tensors that do not fit are not joined") {
        }},
       {"stack: tensor 0 is undefined (default-constructed or moved from)",
        [](World& w) {
-         stack({w.gone, w.x});
+         stack({w.moved_from_tensor, w.x});
        }},
       {"stack: [1, 1, 1, 1, 1, 1, 1, 2] has 8 dimensions already, which is the most there can be",
        [](World& w) {

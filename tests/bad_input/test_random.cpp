@@ -96,7 +96,7 @@ TEST_CASE("bad input: nothing is drawn that cannot be") {
        [](World&) { nn::init::kaiming_uniform_(zeros({4})); }},
       {"kaiming_uniform_: the tensor is undefined (default-constructed or moved from); assign one "
        "first",
-       [](World& w) { nn::init::kaiming_uniform_(w.gone); }},
+       [](World& w) { nn::init::kaiming_uniform_(w.moved_from_tensor); }},
   };
   check_bad_calls(calls);
 }

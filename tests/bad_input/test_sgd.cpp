@@ -31,7 +31,7 @@ TEST_CASE("bad input: no optimizer is made of what cannot be trained") {
       {"SGD: group 0: parameter 0 is undefined", [](World&) { optim::SGD({Tensor()}); }},
       {"SGD: group 0: parameter 1 is undefined",
        [](World& w) {
-         optim::SGD({w.leaf, w.gone});
+         optim::SGD({w.leaf, w.moved_from_tensor});
        }},
       {"SGD: group 0: parameter 0 [2, 3] is no leaf: an op computed it",
        [](World& w) { optim::SGD({w.each}); }},

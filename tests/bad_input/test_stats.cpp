@@ -28,7 +28,7 @@ TEST_CASE("bad input: the statistics of a whole model change together or not at 
        "tracking on first, or leave them out with a predicate",
        [](World& w) { const nn::StatsGuard guard(w.bare, nn::StatsMode::frozen); }},
       {"BatchNorm2d: it was moved from",
-       [](World& w) { nn::set_stats_mode(w.drained, nn::StatsMode::hold); }},
+       [](World& w) { nn::set_stats_mode(w.moved_from_batch_norm, nn::StatsMode::hold); }},
       {"select_stats: a record's name is part of a path; '' is empty or has a dot",
        [](World& w) { nn::select_stats(w.net, ""); }},
       {"select_stats: a record's name is part of a path; 'a.b' is empty or has a dot",
@@ -43,7 +43,8 @@ TEST_CASE("bad input: the statistics of a whole model change together or not at 
        [](World& w) { spoilt(w, [](auto& record) { record.mean = zeros({5}); }); }},
       {"restore_stats: nothing was loaded, because\n  '1.0': a tensor of its record is undefined",
        [](World& w) { spoilt(w, [](auto& record) { record.mean = Tensor(); }); }},
-      {"BatchNorm2d: it was moved from", [](World& w) { nn::snapshot_stats(w.drained); }},
+      {"BatchNorm2d: it was moved from",
+       [](World& w) { nn::snapshot_stats(w.moved_from_batch_norm); }},
       {"copy_stats: nothing was loaded, because\n  the layer itself: the model has no batch norm "
        "there\n  '1.0': the other model has no record there",
        [](World& w) { nn::copy_stats(w.norm, w.net); }},

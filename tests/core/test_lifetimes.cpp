@@ -66,12 +66,12 @@ TEST_CASE("lifetimes: every write to an operand, after every op, is caught or do
             CHECK(op.operands[k].dtype == DType::int64);
             continue;
           }
-          const Result result =
-              result_of([&] { return same(gradients(y, operands.leaves), expected); });
-          CHECK(result != Result::wrong);
-          CHECK((result == Result::right || needed));
+          const Verdict verdict =
+              verdict_of([&] { return same(gradients(y, operands.leaves), expected); });
+          CHECK(verdict != Verdict::wrong);
+          CHECK((verdict == Verdict::right || needed));
           ++cases;
-          refused += result == Result::refused;
+          refused += verdict == Verdict::refused;
         }
       }
     }
@@ -95,9 +95,9 @@ TEST_CASE("lifetimes: every write to an output is caught by those ops that keep 
           CHECK((std::string(op.name) == "expand" || !y.is_contiguous()));
           continue;
         }
-        const Result result =
-            result_of([&] { return same(gradients(y, operands.leaves), expected); });
-        CHECK(result == (saves_output(op, wanted) ? Result::refused : Result::right));
+        const Verdict verdict =
+            verdict_of([&] { return same(gradients(y, operands.leaves), expected); });
+        CHECK(verdict == (saves_output(op, wanted) ? Verdict::refused : Verdict::right));
       }
     }
   }

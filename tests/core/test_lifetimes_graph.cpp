@@ -47,9 +47,9 @@ TEST_CASE("lifetimes: a write between two backwards is caught or does no harm") 
         } catch (const Error&) {
           continue;
         }
-        const Result result =
-            result_of([&] { return same(gradients(total, twice.leaves), expected); });
-        CHECK(result != Result::wrong);
+        const Verdict verdict =
+            verdict_of([&] { return same(gradients(total, twice.leaves), expected); });
+        CHECK(verdict != Verdict::wrong);
       }
     }
   }
@@ -81,14 +81,14 @@ TEST_CASE("lifetimes: a write in a graph is caught, or is as good as a write to 
         INFO(std::string(op.name) << ", target " << k << ", " << std::string(writer.name));
         bool written = true;
         Tensors leaves, others;
-        const Result result = result_of([&] {
+        const Verdict verdict = verdict_of([&] {
           const Tensors actual = gradients(run(op, k, writer, false, written, leaves), leaves);
           const Tensors expected = gradients(run(op, k, writer, true, written, others), others);
           // The clone may change the order in which gradients are summed.
           return same(actual, expected, {.relative = 1e-14, .absolute = 1e-14});
         });
-        CHECK(result != Result::wrong);
-        CHECK((result == Result::right || written));  // what was refused has changed nothing
+        CHECK(verdict != Verdict::wrong);
+        CHECK((verdict == Verdict::right || written));  // what was refused has changed nothing
       }
     }
   }

@@ -1,7 +1,7 @@
 // Ops composed at random, and their gradients to the second order against differences.
 //
-// A failure prints the graph and its seed. With CAIRN_SEED=17 in the environment that graph alone
-// is checked and printed; with CAIRN_GRAPHS=10000, so many.
+// A failure prints the graph and its seed. With CAIRN_SEED=17 in the environment the test checks
+// and prints that graph alone; with CAIRN_GRAPHS=10000 it checks the first 10000.
 #include "support/approx.h"
 #include "support/random_graph.h"
 #include "support/rows.h"

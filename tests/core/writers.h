@@ -134,18 +134,18 @@ inline bool same(const Tensors& a, const Tensors& b, const Tolerance& tolerance 
 }
 
 // What becomes of gradients that are asked for after a write.
-enum class Result { right, refused, wrong };
+enum class Verdict { right, refused, wrong };
 
 template <class F>
-Result result_of(F are_right) {
+Verdict verdict_of(F are_right) {
   try {
-    return are_right() ? Result::right : Result::wrong;
+    return are_right() ? Verdict::right : Verdict::wrong;
   } catch (const Error& error) {
     const std::string text = error.what();
     const bool stale = text.find("was written to after the forward") != std::string::npos ||
                        text.find("that an in-place op has changed since") != std::string::npos;
     if (!stale) throw;
-    return Result::refused;
+    return Verdict::refused;
   }
 }
 

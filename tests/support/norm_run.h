@@ -1,7 +1,9 @@
 // Random sequences of calls on a batch norm layer, beside the reference of the specification.
 //
-// After each step everything that can be seen of the layer is compared, and the reference goes on
-// from the layer's own numbers: so each step is judged alone, and rounding does not add up.
+// A run is a random sequence of calls on one layer, from its construction on: forwards, backwards,
+// changes of mode, loading, freezing and so on. After each call the test compares everything that
+// the layer shows with the reference. The reference then takes over the layer's own numbers, so
+// that every call is compared by itself and rounding errors do not add up.
 #pragma once
 
 #include "support/reference_norm.h"

@@ -41,12 +41,12 @@ std::string all_of(const Tensor& x) {
 World::World() {
   manual_seed(1);
   const Tensor source = zeros({2});
-  gone = source;
-  const Tensor kept = std::move(gone);
-  const nn::Linear linear(std::move(given));
-  const nn::Sequential sequential(std::move(hollow));
-  const nn::BatchNorm2d batch_norm(std::move(drained));
-  const nn::MSELoss mse_loss(std::move(lost));
+  moved_from_tensor = source;
+  const Tensor kept = std::move(moved_from_tensor);
+  const nn::Linear linear(std::move(moved_from_linear));
+  const nn::Sequential sequential(std::move(moved_from_sequential));
+  const nn::BatchNorm2d batch_norm(std::move(moved_from_batch_norm));
+  const nn::MSELoss mse_loss(std::move(moved_from_loss));
   leaf.set_grad(tensor({1, 1, 1}));
   open.parameter("w", tensor({1, 2}));
   open.buffer("b", tensor({1, 2, 3}));
@@ -77,11 +77,20 @@ std::vector<std::pair<std::string, std::string>> World::snapshot() const {
   const auto add = [&](std::string name, const auto& what) {
     all.emplace_back(std::move(name), fmt::format("{}", what));
   };
-  const std::pair<const char*, const Tensor&> tensors[] = {
-      {"scalar", scalar}, {"x", x},        {"d", d},           {"i", i},
-      {"labels", labels}, {"none", none},  {"images", images}, {"turned", turned},
-      {"wide", wide},     {"deep", deep},  {"gone", gone},     {"leaf", leaf},
-      {"each", each},     {"total", total}};
+  const std::pair<const char*, const Tensor&> tensors[] = {{"scalar", scalar},
+                                                           {"x", x},
+                                                           {"d", d},
+                                                           {"i", i},
+                                                           {"labels", labels},
+                                                           {"none", none},
+                                                           {"images", images},
+                                                           {"turned", turned},
+                                                           {"wide", wide},
+                                                           {"deep", deep},
+                                                           {"moved_from_tensor", moved_from_tensor},
+                                                           {"leaf", leaf},
+                                                           {"each", each},
+                                                           {"total", total}};
   for (const auto& [name, t] : tensors) add(name, all_of(t));
 
   const std::pair<const char*, const nn::Module&> models[] = {

@@ -43,7 +43,7 @@ struct World {
   Tensor turned = zeros({4, 3}).transpose(0, 1);  // [3, 4]
   Tensor wide = ones({3}).expand({2, 3});         // one value stands for two elements
   Tensor deep = ones({1, 1, 1, 1, 1, 1, 1, 2});   // of rank 8
-  Tensor gone;                                    // moved from
+  Tensor moved_from_tensor;
 
   Tensor leaf = tensor({1, 2, 3}, {.requires_grad = true});  // with a gradient
   Tensor each = leaf * x;                                    // [2, 3], in a graph
@@ -61,10 +61,10 @@ struct World {
   Open& twig = branch.child("twig", Open());
   nn::MSELoss& loss = open.child("loss", nn::MSELoss());
   nn::Flatten& flatten = open.child("flatten", nn::Flatten({.start_dim = 3}));
-  nn::Linear given{2, 2};  // moved from, as are these three
-  nn::Sequential hollow{nn::ReLU(), nn::ReLU()};
-  nn::BatchNorm2d drained{2};
-  nn::MSELoss lost;
+  nn::Linear moved_from_linear{2, 2};
+  nn::Sequential moved_from_sequential{nn::ReLU(), nn::ReLU()};
+  nn::BatchNorm2d moved_from_batch_norm{2};
+  nn::MSELoss moved_from_loss;
   optim::SGD sgd{net.parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
 };
 
