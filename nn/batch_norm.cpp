@@ -19,7 +19,7 @@ std::string to_string(StatsMode mode) {
 
 namespace {
 
-// The first member is made of this: so all options are checked first, with affine and without.
+// This initialises the first member, so it checks all options before anything else happens.
 Tensor initial_weight(const char* kind, int64_t num_features, const BatchNormOptions& options) {
   check(num_features >= 0, "{}: num_features is {}; it must not be negative", kind, num_features);
   detail::check_eps(kind, options.eps);
@@ -40,7 +40,7 @@ void check_count(const char* name, const Tensor& values) {
         name, count);
 }
 
-// The tensors of a record, as the layer's state lists them.
+// Appends the tensors of a record to the layer's state.
 void append_record(std::vector<StateTensor>& state, Record& r, bool listed) {
   const char* const unlisted =
       listed ? nullptr : "the layer keeps no record; turn it on with track_running_stats(true)";
@@ -105,7 +105,7 @@ Tensor BatchNorm::normalize_by_batch(const Tensor& x) {
   }
   if (updates) {
     s.make_room();
-    s.update(s.selected, moments).apply();  // Cannot fail. What delays updates keeps this value.
+    s.update(s.selected, moments).apply();  // cannot fail; a pool collects the update
   }
   return y;
 }
@@ -162,7 +162,8 @@ std::string BatchNorm::extra_repr() const {
 
 // ---- state ----
 
-// The buffers show the selected record; every record is listed, "main" under the buffers' names.
+// Lists every record, "main" under the names of the buffers. The buffers' own entries go, because
+// the buffers show the selected record, which need not be "main".
 std::vector<StateTensor> BatchNorm::own_state() const {
   const Statistics& s = statistics();
   std::vector<StateTensor> state = Module::own_state();
@@ -173,7 +174,7 @@ std::vector<StateTensor> BatchNorm::own_state() const {
   return state;
 }
 
-// A record is made for each name in "<path>.records.<name>.<buffer>".
+// Creates a record for each new name in the keys "<path>.records.<name>.<buffer>".
 void BatchNorm::make_state(std::vector<StateTensor>& state, const std::string& path,
                            const StateDict& values, LoadPlan& plan) {
   Statistics& s = statistics();

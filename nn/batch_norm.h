@@ -7,8 +7,8 @@
 //   frozen    | the record             | nothing           | the record
 //
 // The mode is sticky: train() and eval() never change it. A layer built with
-// track_running_stats = false has no record: its mode reads hold and the batch normalises, in eval
-// too. Its buffers answer 0, 1 and 0 and are not in state_dict, until tracking is turned on.
+// track_running_stats = false has no record until tracking is turned on. Its mode is hold, and the
+// batch normalises in eval() too. Its buffers read 0, 1 and 0 and are not in state_dict().
 #pragma once
 
 #include <cairn/nn/module.h>
@@ -27,15 +27,15 @@ struct BatchNormOptions {
   std::optional<double> momentum = 0.1;  ///< nullopt: the average of all batches
   bool affine = true;
   bool track_running_stats = true;
-  bool check_finite = false;  ///< throw for statistics that the record could not hold as finite
+  bool check_finite = false;  ///< throw if a statistic is not finite in the record's dtype
 };
 
-/// What the three layers share; each of them states only its ranks.
+/// The base class of the three batch norms, which differ only in the ranks that they accept.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias
 /// Shape: x (N, C, *) -> y (N, C, *); weight, bias, running_mean and running_var (C).
 /// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var. mean, var and count
 /// are updated together, after the output exists, or not at all.
-/// Throws Error for another rank, C or dtype, or where the batch normalises one value a channel.
+/// Throws Error for another rank, C or dtype, and if the batch normalises with one value a channel.
 /// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.BatchNorm*d while tracking.
 class CAIRN_API BatchNorm : public Module {
  public:
@@ -43,22 +43,23 @@ class CAIRN_API BatchNorm : public Module {
   std::string extra_repr() const override;
 
   StatsMode stats_mode() const;
-  /// track on a layer without a record gives it one, (0, 1, 0). hold on a layer built untracked
-  /// takes it away again while nothing was updated or assigned, and changes nothing without one.
-  /// frozen throws Error without one.
+  /// track gives a layer without a record one at (0, 1, 0). hold takes it away again from a layer
+  /// built with track_running_stats = false, as long as nothing was updated or assigned. frozen
+  /// throws Error for a layer without a record.
   void set_stats_mode(StatsMode mode);
-  /// StatsMode track or hold, under PyTorch's name.
+  /// Sets StatsMode::track or StatsMode::hold. The name is PyTorch's.
   void track_running_stats(bool track);
-  /// Back to (0, 1, 0), frozen buffers too. Without a record there is nothing to do.
+  /// Sets the selected record to (0, 1, 0), including frozen buffers. Without a record it does
+  /// nothing.
   void reset_running_stats();
-  /// Are there statistics for eval() to normalise by? Not in a layer built untracked, until
-  /// tracking is turned on.
+  /// Does the layer have a record, by which eval() normalises? A layer built with
+  /// track_running_stats = false has none until tracking is turned on.
   bool has_record() const;
-  /// The name of the record that the buffers show; nn::select_stats() chooses it.
+  /// The name of the selected record, which the buffers show. nn::select_stats() selects it.
   const std::string& selected_stats() const;
 
-  Parameter& weight;  ///< undefined without affine
-  Parameter& bias;    ///< undefined without affine
+  Parameter& weight;  ///< undefined if affine is false
+  Parameter& bias;    ///< undefined if affine is false
   Buffer& running_mean;
   Buffer& running_var;
   Buffer& num_batches_tracked;

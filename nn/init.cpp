@@ -1,4 +1,4 @@
-// The order and rounding of PyTorch's own draws, so that a seed gives the same weights.
+// Draws in PyTorch's order and with its rounding, so that a seed gives the same weights.
 #include <cairn/core/autograd.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/init.h>
@@ -17,7 +17,8 @@ void kaiming_uniform_(Tensor weight) {
   check(weight.dim() >= 2, "kaiming_uniform_: a weight is (out, in, *), got {}", weight.shape());
   if (weight.numel() == 0) return;
   const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
-  // Not simply 1/√in: these are PyTorch's steps, whose rounding decides the last bit.
+  // The bound is 1/√fan_in. These are PyTorch's steps to it, because their rounding decides the
+  // last bit.
   const double a = std::sqrt(5.0);
   const double gain = std::sqrt(2.0 / (1.0 + a * a));
   const double deviation = gain / std::sqrt(fan_in);

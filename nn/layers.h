@@ -1,4 +1,4 @@
-// Layers without parameters, and the container of layers.
+// Layers without parameters, and the container Sequential.
 #pragma once
 
 #include <cairn/nn/module.h>
@@ -27,11 +27,11 @@ class CAIRN_API Flatten : public Module {
   FlattenOptions options_;
 };
 
-/// Modules one after another, named 0, 1, ... unless given a name.
-/// Write it with braces, Sequential{Linear(4, 8), ReLU(), Linear(8, 1)}: they are evaluated in
-/// order, so that the layers draw their weights as PyTorch's do. In parentheses C++ leaves the
-/// order open. Sequential{Sequential{...}} moves the one that it is given; to nest a single one,
-/// push_back() it.
+/// Calls its modules one after another. They are named 0, 1, ... unless a name is given.
+/// Construct it with braces: Sequential{Linear(4, 8), ReLU(), Linear(8, 1)}. C++ then evaluates the
+/// arguments in order, and the layers draw their weights in PyTorch's order. With parentheses the
+/// order is unspecified. Sequential{Sequential{...}} is a move, not a nested Sequential; use
+/// push_back() to nest a single one.
 class CAIRN_API Sequential : public Module {
  public:
   Sequential() = default;
@@ -50,10 +50,10 @@ class CAIRN_API Sequential : public Module {
   }
 
   std::size_t size() const { return child_count(); }
-  /// Throws Error out of range; negative i counts from the end.
+  /// Module i; a negative i counts from the end. Throws Error if i is out of range.
   Module& operator[](int64_t i) { return child_at(index(i)); }
   const Module& operator[](int64_t i) const { return child_at(index(i)); }
-  /// The same as an M: seq.at<nn::BatchNorm1d>(0). Throws Error for a module of another type.
+  /// Module i as an M: seq.at<nn::BatchNorm1d>(0). Throws Error if it has another type.
   template <std::derived_from<Module> M>
   M& at(int64_t i) {
     auto* const module = dynamic_cast<M*>(&(*this)[i]);

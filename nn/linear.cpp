@@ -20,9 +20,9 @@ static Tensor empty_weight(int64_t in, int64_t out) {
 Linear::Linear(int64_t in, int64_t out, const LinearOptions& options)
     : weight(parameter("weight", empty_weight(in, out))),
       bias(parameter("bias", options.bias ? empty({out}) : Tensor())) {
-  // Drawn when nothing can fail any more: the generator moves only for a layer that is made.
+  // The draws come last, so that a constructor that throws does not advance the generator.
   init::kaiming_uniform_(weight);
-  // PyTorch draws for in = 0 too, within 0. The layers that follow depend on it.
+  // PyTorch draws the bias for in = 0 too, from U(0, 0). The draws of later layers depend on it.
   if (options.bias) init::uniform_(bias, in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in)));
 }
 

@@ -11,9 +11,9 @@ struct LinearOptions {
 
 /// y = x Wᵀ + b.
 /// Shape: x (*, in) -> y (*, out); weight (out, in), bias (out).
-/// Both start from U(±1/√in), drawn from the default generator, weight first.
+/// Both are drawn from U(±1/√in) with the default generator, the weight first.
 /// Throws Error if a size is negative, or x has another number of features.
-/// Source: agrees with torch.nn.Linear, the drawn weights included.
+/// Source: agrees with torch.nn.Linear, including the drawn weights.
 class CAIRN_API Linear : public Module {
  public:
   Linear(int64_t in_features, int64_t out_features, const LinearOptions& options = {});
@@ -22,7 +22,7 @@ class CAIRN_API Linear : public Module {
   std::string extra_repr() const override;
 
   Parameter& weight;
-  Parameter& bias;  ///< undefined if there is none
+  Parameter& bias;  ///< undefined if options.bias is false
 };
 
 }  // namespace cairn::nn

@@ -1,4 +1,4 @@
-// How the losses print: with their reduction.
+// Prints the options of the losses.
 #include <cairn/nn/loss.h>
 
 namespace cairn::nn {

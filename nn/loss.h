@@ -8,7 +8,7 @@ namespace cairn::nn {
 
 using cairn::MSELossOptions;
 
-/// (x - target)², its mean, its sum or each; see mse_loss().
+/// The mean or the sum of (x - target)², or each value; see mse_loss().
 class CAIRN_API MSELoss : public Module {
  public:
   explicit MSELoss(const MSELossOptions& options = {}) : options_(options) {}

@@ -1,4 +1,4 @@
-// What a module holds, how it is registered and called. module_state.cpp saves, loads and converts.
+// Registering, listing, calling and printing modules. module_state.cpp saves, loads and converts.
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/record.h>
 #include <cairn/nn/internal/module_state.h>
@@ -30,13 +30,13 @@ const std::string& Module::own_name() const { return state().name->own; }
 
 namespace {
 
-thread_local int depth = 0;  // of modules calling modules
+thread_local int call_depth = 0;  // how many module calls this thread is inside
 
-struct Inside {
-  Inside() { ++depth; }
-  ~Inside() { --depth; }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
+struct CallDepthGuard {
+  CallDepthGuard() { ++call_depth; }
+  ~CallDepthGuard() { --call_depth; }
+  CallDepthGuard(const CallDepthGuard&) = delete;
+  CallDepthGuard& operator=(const CallDepthGuard&) = delete;
 };
 
 }  // namespace
@@ -44,9 +44,9 @@ struct Inside {
 Tensor Module::operator()(const Tensor& x) {
   return call([&] {
     State& s = state();
-    const bool outermost = depth == 0;
+    const bool outermost = call_depth == 0;
     Tensor y = [&] {
-      const Inside inside;
+      const CallDepthGuard guard;
       return forward(x);
     }();
     if (outermost && is_grad_enabled() && !s.checked.load(std::memory_order_relaxed) &&
@@ -55,7 +55,7 @@ Tensor Module::operator()(const Tensor& x) {
         check_registered(y, x);
         s.checked = true;
       } catch (const std::bad_alloc&) {
-        // The forward has happened. The next call checks.
+        // The forward has succeeded. The next call repeats the check.
       }
     }
     return y;
@@ -142,7 +142,7 @@ void Module::share(std::string_view name, Module& module) {
 std::size_t Module::child_count() const { return state().children.size(); }
 Module& Module::child_at(std::size_t i) const { return *state().children[i].second; }
 
-// ---- looking through ----
+// ---- listing ----
 
 auto Module::named_children() -> Named<Module> {
   Named<Module> children;
@@ -229,7 +229,7 @@ void Module::requires_grad_(bool requires_grad) {
 namespace {
 
 std::string print(const Module& module, const std::string& indent) {
-  const auto children = module.named_children();  // first: throws if the module was moved from
+  const auto children = module.named_children();  // throws if the module was moved from
   std::string text = module.kind() + "(" + module.extra_repr();
   for (const auto& [name, child] : children) {
     text += "\n" + indent + "  (" + name + "): " + print(child, indent + "  ");

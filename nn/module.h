@@ -1,12 +1,12 @@
-// Modules: what holds parameters. A name is given once, where the member is declared:
+// Module, the base class of layers and models. A name is given once, where the member is declared:
 //
 //   struct Net : nn::Module {
 //     nn::Linear& fc = child("fc", nn::Linear(10, 5));
 //     Tensor forward(const Tensor& x) override { return fc(x); }
 //   };
 //
-// The member refers to an object that the module holds on the heap. So a module may be moved, by
-// construction, and its members stay good; it cannot be copied or assigned.
+// The member is a reference to an object that the module keeps on the heap, so it stays valid when
+// the module is move-constructed. A module cannot be copied or assigned.
 #pragma once
 
 #include <cairn/core/load_plan.h>
@@ -39,27 +39,27 @@ struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
 };
 
-/// What load_state_dict() with strict = false passed over.
+/// The names that did not match. load_state_dict() returns them if strict is false.
 struct LoadReport {
   std::vector<std::string> missing, unexpected;
 };
 
-/// One tensor of a module's state: what saving, loading and converting know of it.
+/// One tensor of a module's state, with what saving, loading and converting need to know.
 struct CAIRN_API StateTensor {
   std::string name;  ///< within the module
   Tensor tensor = {};
-  /// Throws Error for values that it cannot take; `name` is for the message.
+  /// Throws Error for values that the tensor must not hold. `name` goes into the message.
   void (*check)(const char* name, const Tensor& values) = nullptr;
-  const char* unlisted = nullptr;  ///< why state_dict() does not list it now; null if it does
-  bool* assigned = nullptr;        ///< becomes true when copy_() or a load has written it
+  const char* unlisted = nullptr;  ///< why state_dict() leaves it out; null if it is listed
+  bool* assigned = nullptr;        ///< if not null, set when copy_() or a load writes it
 
-  /// The values in the tensor's dtype. Throws Error, which begins with `path`, for another shape
-  /// and for values that the tensor cannot take.
+  /// Returns the values in the tensor's dtype. Throws Error for another shape and for values that
+  /// the tensor must not hold. The message begins with `path`.
   Tensor accepted(const std::string& path, const Tensor& values) const;
 };
 
-/// Base of everything that has parameters. A moved-from module throws Error when it is used.
-/// What a const module hands out is const, but for the tensors of parameters() and state_dict().
+/// The base class of layers and models. Using a moved-from module throws Error. A const module
+/// hands out const references; only parameters() and state_dict() return tensors to write to.
 class CAIRN_API Module : public std::enable_shared_from_this<Module> {
  public:
   template <class T>
@@ -70,14 +70,14 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   Module& operator=(Module&&) = delete;
   virtual ~Module();
 
-  /// Calls forward(). An Error that passes is given this module's name. The first outermost call
-  /// that builds a graph checks that every trainable tensor it used is registered. That is known
-  /// after the forward only: the batch norms inside have been updated when it throws.
+  /// Calls forward(). An Error from inside gets this module's name. The first outermost call that
+  /// builds a graph also checks that every trainable tensor that it used is registered. The check
+  /// follows forward(), so the batch norms inside have updated their statistics when it throws.
   Tensor operator()(const Tensor& x);
-  /// What the module computes. Those that take other arguments have an operator() of their own.
+  /// Computes the output. A module with other arguments defines its own operator() instead.
   virtual Tensor forward(const Tensor& x);
 
-  // ---- what it holds: each once, under its first name, in PyTorch's order ----
+  // ---- contents: each item once, under its first name, in PyTorch's order ----
   Named<Parameter> named_parameters();
   Named<const Parameter> named_parameters() const;
   /// The buffers that state_dict() lists.
@@ -86,7 +86,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// This module first, under the empty name.
   Named<Module> named_modules();
   Named<const Module> named_modules() const;
-  /// The modules registered here, shared ones at each of their names.
+  /// The modules registered directly in this one. A shared module appears under each of its names.
   Named<Module> named_children();
   Named<const Module> named_children() const;
   /// Handles to the parameters, for an optimizer.
@@ -95,33 +95,33 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   // ---- state ----
   /// Parameters and buffers by path. The tensors share the model's memory.
   StateDict state_dict() const;
-  /// Copies values in. Everything is checked first: the Error lists all that is missing,
-  /// unexpected or of another shape, and then nothing has changed.
+  /// Copies values into the model. Everything is checked first. The Error lists every entry that
+  /// is missing, unexpected or of another shape, and nothing has changed then.
   LoadReport load_state_dict(const StateDict& values, const LoadOptions& options = {});
-  /// Adds what load_state_dict() would write, and its problems, to a plan that may hold more.
+  /// Adds the writes and problems of load_state_dict() to a plan, which may hold other loads too.
   LoadReport plan_load(LoadPlan& plan, const StateDict& values, const LoadOptions& options = {});
 
-  /// Sets the mode of this module and of all in it.
+  /// Sets the training flag of this module and of all modules inside it.
   void train(bool training = true);
   void eval() { train(false); }
   bool is_training() const;
-  /// Sets the mode of this module alone.
+  /// Sets the training flag of this module alone.
   void set_training(bool training) noexcept;
   /// Drops every parameter's gradient.
   void zero_grad();
-  /// Says for every parameter whether it is trained. Buffers and modes are not touched.
+  /// Sets requires_grad of every parameter. Buffers and modes do not change.
   void requires_grad_(bool requires_grad);
-  /// Converts floating parameters, their gradients and floating buffers, which keep their identity.
+  /// Converts floating-point parameters, their gradients and floating-point buffers in place.
   void to(DType dtype);
 
   /// The class's name, for printing and messages.
   virtual std::string kind() const { return detail::class_name(typeid(*this)); }
-  /// What stands between the parentheses when it is printed.
+  /// The text between the parentheses when the module is printed.
   virtual std::string extra_repr() const { return ""; }
 
  protected:
-  /// Runs f as a call of this module, for an operator() with arguments of its own: throws if the
-  /// module was moved from, and gives an Error that passes this module's name.
+  /// Runs f as a call of this module; a module with its own operator() uses this. Throws Error if
+  /// the module was moved from. An Error from f gets this module's name.
   template <class F>
   auto call(F f) const -> decltype(f()) {
     const std::string& name = own_name();
@@ -135,19 +135,19 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// Throws Error if this module was moved from.
   void check_usable() const { own_name(); }
 
-  // Names must be unique here, not empty and without a dot: Error otherwise.
+  // These throw Error unless the name is unique in this module, not empty and without a dot.
 
-  /// An undefined value makes an absent parameter: not listed, not trained.
+  /// An undefined value registers an absent parameter, which is neither listed nor trained.
   Parameter& parameter(std::string_view name, Tensor value);
   Buffer& buffer(std::string_view name, const Tensor& value);
 
-  /// Moves a module in. Throws Error for one that holds this module; then it has not moved.
+  /// Moves a module in. Throws Error if it contains this module; it is not moved then.
   template <std::derived_from<Module> M>
   M& child(std::string_view name, M&& module) {
     ChildName names = check_child(name, module);
     return add_child(std::move(names), std::make_shared<M>(std::move(module)));
   }
-  /// Makes one in place, for a class that cannot move: child<Net>("net", args...).
+  /// Constructs a module in place, for a class that cannot be moved: child<Net>("net", args...).
   template <class M, class... Args>
   requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(std::string_view name,
                                                                           Args&&... args) {
@@ -155,8 +155,8 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     ChildName names = check_child(name, *module);
     return add_child(std::move(names), std::move(module));
   }
-  /// Shares a module that is registered elsewhere, under another name. Throws Error for one that
-  /// holds this module.
+  /// Registers a module a second time, under another name or in another module. Throws Error if it
+  /// contains this module.
   template <std::derived_from<Module> M>
   M& child(std::string_view name, M& shared) {
     share(name, shared);
@@ -165,20 +165,20 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   std::size_t child_count() const;
   Module& child_at(std::size_t i) const;
 
-  /// This module's own state, without its children's, in the order in which it is saved: its
-  /// parameters, then its buffers. A layer that keeps more overrides this.
+  /// This module's own state in the order in which it is saved: its parameters, then its buffers.
+  /// The children's state is not included. A layer with more state overrides this function.
   virtual std::vector<StateTensor> own_state() const;
-  /// Before a load matches names, a layer may make tensors that `values` holds for it at `path`,
-  /// and that are not in its `state` yet. It appends them to `state`; the plan owns them and gives
-  /// them to the layer when it is committed.
+  /// Before matching names, a load calls this function of each module. The module may create
+  /// tensors that appear in `values` below its `path` but are not in `state` yet, and appends them
+  /// to `state`. The plan owns these tensors; its commit() adds them to the module.
   virtual void make_state(std::vector<StateTensor>&, const std::string& /*path*/,
                           const StateDict& /*values*/, LoadPlan&) {}
 
  private:
   friend class cairn::Buffer;
   struct State;
-  // A child's name, twice: for this module's list, and for the child. Both are made before the
-  // child is moved in, so that nothing can fail after that.
+  // Two copies of a child's name: `key` for this module's list, `own` for the child. Both are made
+  // before the child is moved in, because nothing may fail after that.
   struct ChildName {
     std::string key, own;
   };
@@ -202,11 +202,11 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   std::unique_ptr<State> state_;
 };
 
-/// Copies parameters and buffers from one model to another of the same names and shapes, as a mean
-/// teacher's first step. Throws Error listing every difference; then nothing has changed.
+/// Copies parameters and buffers to a model that has the same names and shapes, for example from a
+/// student to its mean teacher. The Error lists every difference, and nothing has changed then.
 CAIRN_API void copy_state(const Module& from, Module& to);
 
-/// The tree of modules with their options.
+/// The tree of modules with their options, as text.
 CAIRN_API std::string to_string(const Module& module);
 
 }  // namespace cairn::nn

@@ -1,4 +1,4 @@
-// A module's state: saving, loading and converting it. All of it goes through own_state().
+// Saving, loading and converting a module's state. All three use own_state().
 #include <cairn/core/internal/writing.h>
 #include <cairn/nn/internal/module_state.h>
 
@@ -11,7 +11,7 @@ namespace cairn::nn {
 
 using detail::join;
 
-// Into an int64 tensor go whole numbers only: 2.7 would become 2.
+// Throws Error unless all values are whole numbers: a conversion to int64 would turn 2.7 into 2.
 static void check_whole(const std::string& path, const Tensor& values) {
   for (const double v : values.to_vector<double>()) {
     check(Scalar(v).is_whole(), "{}: {} is no int64; give whole numbers", path, v);
@@ -39,7 +39,7 @@ std::vector<StateTensor> Module::own_state() const {
   return tensors;
 }
 
-// What is known of the tensor that the buffer holds; its name is the whole path.
+// The entry of this buffer in own_state(), with the full path as its name.
 StateTensor Module::state_of(const Buffer& buffer) const {
   for (StateTensor& t : own_state()) {
     if (&t.tensor.impl() != &buffer.tensor().impl()) continue;
@@ -68,7 +68,7 @@ LoadReport Module::load_state_dict(const StateDict& values, const LoadOptions& o
 }
 
 LoadReport Module::plan_load(LoadPlan& plan, const StateDict& values, const LoadOptions& options) {
-  std::map<Module*, std::vector<StateTensor>> states;  // of each module once
+  std::map<Module*, std::vector<StateTensor>> states;  // one entry per module
   walk("", [&](const std::string& path, Module& module) {
     const auto [state, is_new] = states.try_emplace(&module);
     if (is_new) state->second = module.own_state();

@@ -1,4 +1,4 @@
-// What may become a parameter, and what may be written into a buffer.
+// Checks what may become a parameter and what may be written into a buffer.
 #include <cairn/core/internal/writing.h>
 #include <cairn/nn/module.h>
 
@@ -29,7 +29,7 @@ Buffer& Buffer::copy_(const Tensor& values) {
   const nn::StateTensor state = module_->state_of(*this);
   check(state.unlisted == nullptr, "{}: {}", state.name, state.unlisted);
   const Tensor accepted = state.accepted(state.name, values).clone();
-  detail::write_values(tensor_, accepted.view_of());  // from here nothing can fail
+  detail::write_values(tensor_, accepted.view_of());  // from here on nothing can fail
   if (state.assigned != nullptr) *state.assigned = true;
   return *this;
 }

@@ -1,4 +1,4 @@
-// What a module holds: parameters, which gradients train, and buffers, which they never do.
+// The tensors of a module: parameters, which are trained, and buffers, which are not.
 #pragma once
 
 #include <cairn/core/tensor.h>
@@ -12,27 +12,27 @@ namespace nn {
 class Module;
 }
 namespace detail {
-/// Makes a buffer hold another tensor. A layer that keeps several shows one of them so.
+/// Makes a buffer refer to another tensor. A layer selects a record of statistics with it.
 void hold(Buffer& buffer, const Tensor& tensor) noexcept;
 }  // namespace detail
 
 /// A tensor that requires a gradient and is registered with a module. Usable wherever a Tensor is.
-/// It keeps its identity: write values with copy_() under NoGrad. Assigning is deleted here; done
-/// through a Tensor&, it would put another tensor into the module, which no optimizer knows.
+/// To change its values, call copy_() under NoGrad. Assignment is deleted, because it would put a
+/// tensor into the module that the optimizer does not have. Do not assign through a Tensor& either.
 class CAIRN_API Parameter : public Tensor {
  public:
   Parameter() = default;
-  /// Takes a tensor over and makes it require a gradient. An undefined one stays undefined: the
-  /// parameter is absent, like a bias that was not asked for. Throws Error for what an op
-  /// computed, a buffer, or an expanded tensor.
+  /// Makes `value` require a gradient. An undefined value makes an absent parameter, such as the
+  /// bias of a Linear with .bias = false. Throws Error for a tensor that an op in a graph computed,
+  /// a buffer, an expanded tensor or an integer tensor.
   explicit Parameter(Tensor value);
   Parameter(const Parameter&) = default;
   Parameter& operator=(const Parameter&) = delete;
   ~Parameter() = default;
 };
 
-/// A tensor that belongs to a module's state but is not trained. It reads like a Tensor. Only its
-/// layer, copy_() and loading write it. It reaches no optimizer and takes no gradient.
+/// A tensor that belongs to a module's state but is not trained. It can be read like a Tensor. Only
+/// its layer, copy_() and loading write it. It has no gradient, and optimizers refuse it.
 class CAIRN_API Buffer {
  public:
   Buffer(const Buffer&) = delete;
@@ -41,7 +41,7 @@ class CAIRN_API Buffer {
   // ---- reading ----
   const Tensor& tensor() const { return tensor_; }
   operator const Tensor&() const { return tensor_; }  // NOLINT(google-explicit-constructor)
-  /// Everything else that a const Tensor can do: b->mean().
+  /// Every const member function of Tensor: b->mean().
   const Tensor* operator->() const { return &tensor_; }
   bool defined() const { return tensor_.defined(); }
   Shape shape() const { return tensor_.shape(); }
@@ -74,14 +74,14 @@ class CAIRN_API Buffer {
   bool requires_grad() const { return false; }
 
   // ---- writing ----
-  /// Sets the values, frozen or not. The shape must be the buffer's; the dtype is converted.
+  /// Writes the values, even if the buffer is frozen. The shape must match; the dtype is converted.
   Buffer& copy_(const Tensor& values);
-  /// From now on the layer's own updates leave this buffer alone.
+  /// Stops the layer's own updates of this buffer.
   void freeze() { frozen_ = true; }
   void unfreeze() { frozen_ = false; }
   bool frozen() const { return frozen_; }
-  /// requires_grad_(false) says the same as freeze(). (PyTorch ignores it on a buffer.) true
-  /// throws: a buffer is never trained by gradient.
+  /// requires_grad_(false) does the same as freeze(); PyTorch ignores it on a buffer.
+  /// requires_grad_(true) throws Error, because a buffer is never trained.
   Buffer& requires_grad_(bool requires_grad);
 
  private:
@@ -89,7 +89,7 @@ class CAIRN_API Buffer {
   friend void detail::hold(Buffer& buffer, const Tensor& tensor) noexcept;
   Buffer(nn::Module& module, const Tensor& value);
 
-  nn::Module* module_;  // the one that holds it, where it is now
+  nn::Module* module_;  // holds this buffer; updated when the module moves
   Tensor tensor_;
   bool frozen_ = false;
 };

@@ -1,5 +1,5 @@
-// Modes, selected records and pools of a model, at once or for a scope. Each call looks at all
-// layers first and makes what it needs; then it changes them, which cannot fail.
+// Sets the modes, selected records and pools of a model, for good or for a scope. Each call first
+// checks all layers and allocates what it needs. Then it changes the layers, which cannot fail.
 #include <cairn/core/ops.h>
 #include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
@@ -15,15 +15,15 @@ namespace {
 std::vector<StatsLayer> layers_to_set(const char* op, Module& model, StatsMode mode,
                                       const StatsPredicate& predicate) {
   std::vector<StatsLayer> layers = layers_of(model, predicate);
-  std::string without;
+  std::string paths;
   for (const StatsLayer& l : layers) {
     if (mode != StatsMode::frozen || l.statistics->has_record) continue;
-    without += (without.empty() ? "" : ", ") + quoted(l.path);
+    paths += (paths.empty() ? "" : ", ") + quoted(l.path);
   }
-  check(without.empty(),
+  check(paths.empty(),
         "{}: frozen normalises by the record, and there is none in {}; turn tracking on first, or "
         "leave them out with a predicate",
-        op, without);
+        op, paths);
   return layers;
 }
 

@@ -1,7 +1,6 @@
-// The statistics of all batch norm layers of a model: when they are updated and which ones
-// normalise, for the whole model, a part of it, or a scope; and what else can be done with them.
-// Every call here does all of its work or, after a throw, none. A layer is itself a model of one
-// layer.
+// Control of the statistics of all batch norms in a model, or of those that a predicate chooses:
+// modes, snapshots, estimates, named records and micro-batches. A call that throws has changed
+// nothing. A single layer can be passed as the model.
 #pragma once
 
 #include <cairn/nn/batch_norm.h>
@@ -17,7 +16,8 @@
 
 namespace cairn::detail {
 
-/// Calls functions at the end of a scope, after an exception too. They must not throw.
+/// Calls the functions of `at_end` at the end of a scope, also when an exception leaves it. They
+/// must not throw.
 struct CAIRN_API StatsScope {
   StatsScope() = default;
   ~StatsScope();
@@ -31,24 +31,24 @@ struct CAIRN_API StatsScope {
 
 namespace cairn::nn {
 
-/// Chooses layers by path and layer; an empty one takes all.
+/// Says whether a layer is chosen. An empty predicate chooses all layers.
 using StatsPredicate = std::function<bool(const std::string& path, BatchNorm& layer)>;
 
 // ---- modes ----
 
-/// Sets the mode of every layer that the predicate takes. Throws Error naming each layer that has
-/// no record where the mode is frozen; then no mode has changed.
+/// Sets the mode of every chosen layer. Throws Error if the mode is frozen and chosen layers have
+/// no record. The Error names them, and no mode has changed then.
 CAIRN_API void set_stats_mode(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
 
-/// Every layer's selected record back to (0, 1, 0), frozen buffers too. Layers without a record
-/// are left out.
+/// Sets the selected record of every layer to (0, 1, 0), including frozen buffers. Skips layers
+/// without a record.
 CAIRN_API void reset_running_stats(Module& model);
 
-/// set_stats_mode() for a scope. At its end each layer that was in the model at its beginning has
-/// the mode, and its three buffers the freezes, that it had then, whatever was set inside; layers
-/// registered inside keep what they have. A record's values are never restored: updates made inside
-/// stay, and so does a record that a layer got inside, if it was updated. Guards nest, work after
-/// an exception, and follow a model that moves or dies under them.
+/// set_stats_mode() for a scope. Its end restores the mode and the freezes of each chosen layer,
+/// whatever was set inside. Layers registered inside keep their settings. Values are not restored:
+/// updates made inside stay. A layer that got its record inside keeps it if the record was updated
+/// or assigned. Guards nest and also restore after an exception. The model may be moved or
+/// destroyed in the scope.
 class CAIRN_API StatsGuard : detail::StatsScope {
  public:
   /// Throws Error as set_stats_mode() does.
@@ -67,31 +67,31 @@ struct StatsSnapshot {
     std::string path;
     std::vector<Record> records;
   };
-  std::vector<Layer> layers;  ///< those that have a record
+  std::vector<Layer> layers;  ///< the layers that have a record
 };
 
-/// Every record of every layer that has one.
+/// Copies every record of every layer that has one.
 CAIRN_API StatsSnapshot snapshot_stats(const Module& model);
 
-/// Writes a snapshot back, bit for bit, frozen buffers too. Layers and records that it does not
-/// hold stay as they are; modes, freezes and the selected names are not touched. Throws Error
-/// listing every layer that the model lacks, or that has no record or other channels.
+/// Writes a snapshot back, bit for bit, including frozen buffers. Layers and records that are not
+/// in the snapshot do not change, nor do modes, freezes and selected names. The Error lists every
+/// layer of the snapshot that the model lacks, or that has no record or another number of channels.
 CAIRN_API void restore_stats(Module& model, const StatsSnapshot& snapshot);
 
-/// Makes the records of `to` equal to those of `from`. Throws Error listing every difference: both
-/// must have records in layers of the same paths and channels.
+/// Copies the records of `from` to `to`. Both models must have records at the same paths and with
+/// the same numbers of channels. The Error lists every difference.
 CAIRN_API void copy_stats(const Module& from, Module& to);
 
 }  // namespace cairn::nn
 
 namespace cairn::detail {
 
-/// Puts the next batch into `x`, or says that there is none.
+/// Puts the next batch into `x` and returns true, or returns false if there is none.
 using NextBatch = std::function<bool(Tensor& x)>;
 
 CAIRN_API void estimate_running_stats(nn::Module& model, const NextBatch& next);
 
-/// The input of a batch: a tensor, or the first of a tuple.
+/// The input of a batch: the tensor itself, or the first element of a tuple.
 template <class Batch>
 Tensor input_of(const Batch& batch) {
   if constexpr (std::is_convertible_v<const Batch&, const Tensor&>) {
@@ -106,7 +106,8 @@ concept BatchSource = std::ranges::input_range<Batches> || requires(Batches& bat
   *batches();
 };
 
-/// f(next) over a range of batches, or a function that gives a std::optional of the next one.
+/// Returns f(next), where `next` reads from a range of batches, or from a function that returns a
+/// std::optional of the next batch.
 template <class Batches, class F>
 auto with_batches(Batches&& batches, F f) {
   if constexpr (std::ranges::input_range<Batches>) {
@@ -134,13 +135,13 @@ namespace cairn::nn {
 
 // ---- estimating ----
 
-/// Estimates every selected record anew from batches of inputs, as for AdaBN or after averaging
-/// weights: one pass in train() and track, without gradients, in which each batch weighs the same.
-/// Momentum does not count. Training flags and modes are as before afterwards. Layers without a
-/// record, layers that no batch reached, and frozen buffers are left out. Batches are any range of
-/// tensors or of tuples that begin with one, or a function that returns a std::optional of either.
-/// An exception, also one that the batches throw, or no batch at all (an Error) leaves every
-/// record as it was.
+/// Estimates every selected record from scratch, for example for AdaBN or after averaging weights.
+/// Calls the model with every batch, in train() and StatsMode::track, without gradients. Every
+/// batch has the same weight; momentum is not used. Training flags and modes are restored at the
+/// end. Skips layers without a record, layers that no batch reached, and frozen buffers. `batches`
+/// is a range of tensors or of tuples that begin with a tensor, or a function that returns a
+/// std::optional of either. Throws Error if there is no batch. After an exception, also one that
+/// `batches` throws, every record is as it was.
 template <detail::BatchSource Batches>
 void estimate_running_stats(Module& model, Batches&& batches) {
   detail::with_batches(std::forward<Batches>(batches), [&](const detail::NextBatch& next) {
@@ -153,14 +154,15 @@ inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> 
 
 // ---- named records ----
 
-/// Every layer shows, uses and updates its record of this name from now on. One that has none gets
-/// one, at (0, 1, 0). Each layer begins with "main". Weight, bias, mode and freezes belong to the
-/// layer and stay. In state_dict() the plain names mean "main"; the others stand under
-/// "<layer>.records.<name>.running_mean" and so on. Throws Error for an empty or dotted name.
+/// Selects the record of this name in every layer: the buffers show it, and forwards use and update
+/// it. A layer without a record of this name gets one at (0, 1, 0). Each layer begins with "main".
+/// Weight, bias, mode and freezes belong to the layer and do not change. In state_dict() the plain
+/// names mean "main"; other records have names such as "<layer>.records.<name>.running_mean".
+/// Throws Error for a name that is empty or has a dot.
 CAIRN_API void select_stats(Module& model, std::string_view name);
 
-/// select_stats() for a scope. At its end each layer that was there at its beginning shows what it
-/// showed then.
+/// select_stats() for a scope. Its end selects each layer's previous record again. Layers
+/// registered inside keep theirs.
 class CAIRN_API SelectStats : detail::StatsScope {
  public:
   [[nodiscard]] SelectStats(Module& model, std::string_view name);
@@ -168,10 +170,10 @@ class CAIRN_API SelectStats : detail::StatsScope {
 
 // ---- micro-batches ----
 
-/// While it lives, the updates that forwards in `track` make are pooled, for each layer and record.
-/// At its end each record is updated once, as by one batch of all those values, with the momentum
-/// and freezes that the layer has then. Left by an exception, it updates nothing. Nested ones give
-/// what they pooled to the one around.
+/// Pools the updates of a scope, for each layer and record. The end of the scope updates each
+/// record once, as by one batch of all those values, with the layer's momentum and freezes at that
+/// time. If an exception leaves the scope, it updates nothing. A nested scope adds its pooled
+/// updates to those of the enclosing scope.
 class CAIRN_API AccumulateStats : detail::StatsScope {
  public:
   [[nodiscard]] explicit AccumulateStats(Module& model);

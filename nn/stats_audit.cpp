@@ -1,5 +1,5 @@
-// Each layer is looked at alone. A distance is counted in standard deviations √(var + eps) of the
-// record, by which eval() divides.
+// Each layer is examined alone. The unit of a distance is √(var + eps) of the record, by which
+// eval() divides.
 #include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats_audit.h>
 
@@ -11,7 +11,7 @@
 namespace cairn::nn {
 namespace {
 
-// Mean and variance of each channel; the variance is unbiased, as a record's.
+// The mean and the unbiased variance of each channel, as in a record.
 struct Channels {
   std::vector<double> mean, var;
 };
@@ -22,7 +22,7 @@ Channels channels_of(const Tensor& mean, const Tensor& var, double factor = 1) {
   return channels;
 }
 
-// A distance that is not finite is no distance: such channels are reported as what they are.
+// Skips channels whose distance is not finite; classify_channels() lists them.
 std::optional<StatsDistance> distance(const Channels& other, const Channels& record, double eps) {
   std::optional<StatsDistance> largest;
   for (std::size_t c = 0; c < record.mean.size(); ++c) {
@@ -36,7 +36,8 @@ std::optional<StatsDistance> distance(const Channels& other, const Channels& rec
   return largest;
 }
 
-void sort_channels(LayerAudit& audit, const Channels& channels, double eps) {
+// Adds each channel to the list of those that are not finite, dead or vanishing, if it is one.
+void classify_channels(LayerAudit& audit, const Channels& channels, double eps) {
   const auto add = [](std::vector<int64_t>& to, std::size_t channel) {
     const auto c = static_cast<int64_t>(channel);
     if (std::ranges::find(to, c) == to.end()) to.push_back(c);
@@ -54,7 +55,7 @@ void sort_channels(LayerAudit& audit, const Channels& channels, double eps) {
 }
 
 // "channel 2", "channels 0, 3 and 5", "channels 0, 1, 2 and 61 more".
-std::string listed(const std::vector<int64_t>& channels) {
+std::string channel_list(const std::vector<int64_t>& channels) {
   if (channels.size() == 1) return fmt::format("channel {}", channels[0]);
   const bool all = channels.size() <= 4;
   const auto shown =
@@ -64,8 +65,8 @@ std::string listed(const std::vector<int64_t>& channels) {
              : fmt::format("{} and {} more", first, channels.size() - 3);
 }
 
-constexpr double max_gap = 0.5;              // standard deviations
-constexpr double max_initial_weight = 0.05;  // of the initial 0 and 1 in a record
+constexpr double max_gap = 0.5;             // standard deviations
+constexpr double max_initial_share = 0.05;  // of the initial values 0 and 1 in a record
 
 struct Findings {
   StatsAudit audit;
@@ -76,8 +77,8 @@ struct Findings {
   }
 };
 
-// Adds, in plain words, what in these figures explains an eval() that is worse than train().
-// `values` is how many values a channel the gap was measured from.
+// Adds a problem for each of these figures that can make eval() worse than train(). The gap was
+// measured from so many `values` per channel.
 void add_problems(Findings& findings, const std::string& name, const LayerAudit& a,
                   const Statistics& s, bool model_trains, int64_t values) {
   if (a.training != model_trains) {
@@ -88,22 +89,24 @@ void add_problems(Findings& findings, const std::string& name, const LayerAudit&
     findings.add(name, "it keeps no record, so eval normalises by the batch it is given");
     return;
   }
-  const char* const who =
+  const char* const subject =
       a.mode == StatsMode::frozen ? "train and eval normalise" : "eval normalises";
-  if (!a.moved) findings.add(name, "{} by a record that never moved", who);
+  if (!a.moved) findings.add(name, "{} by a record that never moved", subject);
   if (!a.non_finite.empty()) {
-    findings.add(name, "{} by a record that is not finite at {}", who, listed(a.non_finite));
+    findings.add(name, "{} by a record that is not finite at {}", subject,
+                 channel_list(a.non_finite));
   }
   if (!a.dead.empty())
-    findings.add(name, "{}: the variance is 0, so nothing gets through but bias", listed(a.dead));
+    findings.add(name, "{}: the variance is 0, so nothing gets through but bias",
+                 channel_list(a.dead));
   if (!a.vanishing.empty()) {
     findings.add(name, "{}: the variance is below eps, which then does the normalising",
-                 listed(a.vanishing));
+                 channel_list(a.vanishing));
   }
   const Record& r = *s.selected;
-  if (a.moved && r.weight_of_initial > max_initial_weight && !r.assigned) {
+  if (a.moved && r.initial_share > max_initial_share && !r.assigned) {
     findings.add(name, "after {} {} {:.0f} % of the record is still what it began as, 0 and 1",
-                 a.count, a.count == 1 ? "batch" : "batches", 100 * r.weight_of_initial);
+                 a.count, a.count == 1 ? "batch" : "batches", 100 * r.initial_share);
   }
   if (a.mode == StatsMode::track && s.mean.frozen() != s.var.frozen()) {
     const bool mean = s.mean.frozen();
@@ -113,12 +116,12 @@ void add_problems(Findings& findings, const std::string& name, const LayerAudit&
   if (a.mode != StatsMode::track && a.drift && a.drift->size > 0) {
     findings.add(name, "its mode is {}, and yet the record has moved since the snapshot", a.mode);
   }
-  // The mean of n values is itself uncertain by 1/√n.
+  // The mean of n values has a standard error of 1/√n standard deviations.
   if (a.gap && a.gap->size > std::max(max_gap, 4 / std::sqrt(static_cast<double>(values)))) {
     findings.add(name,
                  "{} by a record that is {:.2g} of its standard deviations away from the "
                  "given batches, at channel {}",
-                 who, a.gap->size, a.gap->channel);
+                 subject, a.gap->size, a.gap->channel);
   }
 }
 
@@ -133,7 +136,7 @@ const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::stri
   return nullptr;
 }
 
-// `measured` holds the moments that batches had, merged for each record.
+// `measured` holds one update for each record, with the merged moments of all batches.
 StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
                  const std::vector<Update>& measured) {
   Findings findings;
@@ -154,12 +157,12 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
       const auto is = [](double v) { return [v](double w) { return v == w; }; };
       a.moved = a.count != 0 || !std::ranges::all_of(record.mean, is(0)) ||
                 !std::ranges::all_of(record.var, is(1));
-      sort_channels(a, record, s.eps);
-      if (const auto* then = find(snapshot, path, a.record)) {
-        check(then->mean.shape() == s.mean.shape(),
+      classify_channels(a, record, s.eps);
+      if (const auto* earlier = find(snapshot, path, a.record)) {
+        check(earlier->mean.shape() == s.mean.shape(),
               "audit_stats: the snapshot's record of '{}' has channels {}, the layer {}", path,
-              then->mean.shape(), s.mean.shape());
-        a.drift = distance(record, channels_of(then->mean, then->var), s.eps);
+              earlier->mean.shape(), s.mean.shape());
+        a.drift = distance(record, channels_of(earlier->mean, earlier->var), s.eps);
       }
       const auto update = std::ranges::find(measured, s.selected, &Update::record);
       if (update != measured.end() && update->moments.count > 1) {
@@ -167,7 +170,7 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
         values = m.count;
         const Channels batches = channels_of(m.mean, m.var, detail::unbias(m.count));
         a.gap = distance(batches, record, s.eps);
-        sort_channels(a, batches, s.eps);
+        classify_channels(a, batches, s.eps);
       }
     }
     add_problems(findings, path.empty() ? layer->kind() : path, a, s, model.is_training(), values);

@@ -1,5 +1,5 @@
-// What a model's statistics look like, and what is wrong with them: the answer to "why is eval so
-// much worse than train?".
+// Reports on a model's running statistics and on what looks wrong with them. It helps to answer
+// "why is eval so much worse than train?".
 #pragma once
 
 #include <cairn/nn/stats.h>
@@ -10,8 +10,9 @@
 
 namespace cairn::nn {
 
-/// How far other statistics lie from a record, at the channel where that is most: by their mean or
-/// by their standard deviation, whichever differs more, in standard deviations of the record.
+/// The distance of other statistics from a record, at the channel where it is largest. A channel's
+/// distance is the difference of the means or of the standard deviations, whichever is larger, in
+/// standard deviations of the record.
 struct StatsDistance {
   double size;
   int64_t channel;
@@ -23,26 +24,26 @@ struct LayerAudit {
   StatsMode mode = StatsMode::track;
   bool training = true;
   bool has_record = true;
-  std::string record = {};                  ///< the selected one's name
+  std::string record = {};                  ///< the name of the selected record
   int64_t count = 0;                        ///< num_batches_tracked
-  bool moved = false;                       ///< is the record anything but (0, 1, 0)?
-  std::optional<StatsDistance> drift = {};  ///< of the record, from the snapshot's
-  std::optional<StatsDistance> gap = {};    ///< of the given batches, as one, from the record
+  bool moved = false;                       ///< is the record different from (0, 1, 0)?
+  std::optional<StatsDistance> drift = {};  ///< of the record from the snapshot's record
+  std::optional<StatsDistance> gap = {};    ///< of the merged batches from the record
   std::vector<int64_t> non_finite = {};     ///< channels whose mean or variance is not finite
-  std::vector<int64_t> dead = {};           ///< channels whose variance is 0, in record or batches
-  std::vector<int64_t> vanishing = {};      ///< other channels whose variance is below eps
+  std::vector<int64_t> dead = {};       ///< channels of variance 0, in the record or the batches
+  std::vector<int64_t> vanishing = {};  ///< other channels whose variance is below eps
 };
 
-/// Prints as a table that ends with what looks wrong.
+/// Prints as a table, followed by the list of problems.
 struct StatsAudit {
   std::vector<LayerAudit> layers;
   std::vector<std::string> problems;  ///< "<path>: what looks wrong"
 };
 
-/// Looks at every batch norm of a model: at its record, at how far it has drifted from a snapshot,
-/// and, given batches (any that estimate_running_stats() takes), at the gap between them and the
-/// record. For that each batch goes through the model in train() once, all layers that have a
-/// record normalising by the batch; no record is updated, and all is as it was afterwards.
+/// Examines every batch norm of a model: its record, the drift of the record from a snapshot, and
+/// the gap between given batches and the record. Batches are given as to estimate_running_stats().
+/// To measure the gap, the model is called with each batch once, in train() and StatsMode::track.
+/// No record is updated, and training flags and modes are restored at the end.
 CAIRN_API StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot = {});
 
 CAIRN_API std::string to_string(const StatsAudit& audit);

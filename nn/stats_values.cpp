@@ -1,4 +1,4 @@
-// The values of a model's records: copies of them, and estimates from batches.
+// Copies and restores the values of a model's records, and estimates them from batches.
 #include <cairn/core/ops.h>
 #include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
@@ -23,8 +23,8 @@ StatsSnapshot snapshot_stats(const Module& model) {
 
 namespace {
 
-// Why a layer, if there is one, cannot take these records; empty if it can.
-std::string obstacle(const Statistics* s, const StatsSnapshot::Layer& given) {
+// The reason why a layer (null if the model has none) cannot take these records; empty if it can.
+std::string mismatch(const Statistics* s, const StatsSnapshot::Layer& given) {
   if (s == nullptr) return "the model has no batch norm there";
   if (!s->has_record) return "the layer keeps no record; turn it on with track_running_stats(true)";
   for (const StatsSnapshot::Record& r : given.records) {
@@ -57,7 +57,7 @@ void write_snapshot(const char* op, Module& model, const StatsSnapshot& snapshot
   for (const StatsSnapshot::Layer& given : snapshot.layers) {
     const auto found = std::ranges::find(layers, given.path, &StatsLayer::path);
     Statistics* const s = found == layers.end() ? nullptr : found->statistics.get();
-    const std::string reason = obstacle(s, given);
+    const std::string reason = mismatch(s, given);
     if (reason.empty()) {
       plan_records(plan, *s, given);
     } else {
@@ -95,7 +95,8 @@ void estimate_running_stats(nn::Module& model, const NextBatch& next) {
   const auto pool = std::make_shared<nn::EstimatingPool>();
   check(nn::run_pass(model, next, pool) > 0,
         "estimate_running_stats: there is no batch to estimate from");
-  for (const nn::StatsLayer& l : nn::layers_of(model)) l.statistics->take(*pool);  // cannot fail
+  for (const nn::StatsLayer& l : nn::layers_of(model))
+    l.statistics->write_estimates(*pool);  // cannot fail
 }
 
 }  // namespace cairn::detail

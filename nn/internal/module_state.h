@@ -1,4 +1,4 @@
-// What a module keeps on the heap, so that it stays where it is when the module moves.
+// The part of a module that is on the heap and keeps its address when the module moves.
 #pragma once
 
 #include <cairn/core/record.h>
@@ -15,12 +15,13 @@ struct Module::State {
   std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
   bool training = true;
-  std::atomic<bool> checked{false};  // that all it uses is registered
+  std::atomic<bool> checked{false};  // has the check for unregistered tensors passed?
 
   void check_name(const char* what, std::string_view own) const;
 };
 
-// visit(path, module) for this module and all below it, parents first; shared ones at each name.
+// Calls visit(path, module) for this module and all modules inside it, parents first. A shared
+// module is visited under each of its names.
 template <class F>
 void Module::walk(const std::string& prefix, F visit) const {
   visit(prefix, const_cast<Module&>(*this));

@@ -1,4 +1,4 @@
-// What changes a layer's statistics cannot fail; what is needed for it is made before.
+// The functions that change a layer's statistics cannot fail. Their callers allocate beforehand.
 #include <cairn/core/internal/writing.h>
 #include <cairn/nn/internal/statistics.h>
 
@@ -8,7 +8,7 @@
 namespace cairn::nn {
 
 Statistics::Statistics(Buffer& mean_, Buffer& var_, Buffer& count_, const BatchNormOptions& options)
-    : built_without(!options.track_running_stats),
+    : built_untracked(!options.track_running_stats),
       momentum(options.momentum),
       eps(options.eps),
       mean(mean_),
@@ -16,7 +16,7 @@ Statistics::Statistics(Buffer& mean_, Buffer& var_, Buffer& count_, const BatchN
       count(count_) {
   records.push_back(std::make_shared<Record>("main", mean.numel(), mean.dtype()));
   select(records.front());
-  if (built_without) {
+  if (built_untracked) {
     mode = StatsMode::hold;
     has_record = false;
   }
@@ -31,7 +31,7 @@ const std::shared_ptr<Statistics>& Statistics::of(const BatchNorm& layer) {
 
 void Statistics::set_mode(StatsMode next) noexcept {
   if (next == StatsMode::track) has_record = true;
-  if (next == StatsMode::hold && built_without && !has_content()) has_record = false;
+  if (next == StatsMode::hold && built_untracked && !was_written()) has_record = false;
   mode = next;
 }
 
@@ -42,13 +42,13 @@ Statistics::Settings Statistics::settings() const noexcept {
 void Statistics::restore(const Settings& settings) noexcept {
   const auto freeze = [](Buffer& b, bool frozen) { frozen ? b.freeze() : b.unfreeze(); };
   mode = settings.mode;
-  has_record = settings.has_record || has_content();
+  has_record = settings.has_record || was_written();
   freeze(mean, settings.mean_frozen);
   freeze(var, settings.var_frozen);
   freeze(count, settings.count_frozen);
 }
 
-bool Statistics::has_content() const noexcept {
+bool Statistics::was_written() const noexcept {
   return updated ||
          std::ranges::any_of(records, [](const auto& record) { return record->assigned; });
 }
@@ -67,7 +67,7 @@ Update Statistics::update(const std::shared_ptr<Record>& record,
           .pool = pool};
 }
 
-void Statistics::take(const EstimatingPool& estimated) noexcept {
+void Statistics::write_estimates(const EstimatingPool& estimated) noexcept {
   if (mean.frozen() && var.frozen()) return;
   for (const auto& [record, estimate] : estimated.estimates) {
     if (std::ranges::find(records, record) == records.end()) continue;  // another layer's
@@ -75,7 +75,7 @@ void Statistics::take(const EstimatingPool& estimated) noexcept {
     if (!mean.frozen()) detail::write_values(record->mean, estimate->mean.view_of());
     if (!var.frozen()) detail::write_values(record->var, estimate->var.view_of());
     if (!count.frozen()) detail::write_values(record->count, estimate->count.view_of());
-    record->weight_of_initial = 0;
+    record->initial_share = 0;
     updated = has_record = true;
   }
 }
@@ -86,7 +86,7 @@ void Statistics::reset(const Tensor& zero, const Tensor& one) noexcept {
   detail::write_values(selected->mean, zero.view_of());
   detail::write_values(selected->var, one.view_of());
   detail::write_values(selected->count, zero.view_of());
-  selected->weight_of_initial = 1;
+  selected->initial_share = 1;
 }
 
 std::shared_ptr<Record> Statistics::find(std::string_view name) const noexcept {
@@ -99,9 +99,9 @@ std::shared_ptr<Record> Statistics::find(std::string_view name) const noexcept {
 std::shared_ptr<Record> Statistics::find_or_make(std::string_view name, LoadPlan& plan) {
   if (auto record = find(name)) return record;
   auto record = std::make_shared<Record>(std::string(name), mean.numel(), mean.dtype());
-  plan.then([layer = shared_from_this(), made = std::list{record}]() mutable {
-    if (layer->find(made.front()->name)) return;  // planned twice
-    layer->records.splice(layer->records.end(), made);
+  plan.then([layer = shared_from_this(), added = std::list{record}]() mutable {
+    if (layer->find(added.front()->name)) return;  // the plan has added this name already
+    layer->records.splice(layer->records.end(), added);
   });
   return record;
 }

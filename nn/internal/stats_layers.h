@@ -1,4 +1,4 @@
-// The batch norms of a model, and a pass of batches that measures their statistics.
+// Lists the batch norms of a model, and runs batches through it to measure their statistics.
 #pragma once
 
 #include <cairn/nn/internal/statistics.h>
@@ -6,22 +6,22 @@
 
 namespace cairn::nn {
 
-/// A batch norm of a model.
+/// One batch norm of a model.
 struct StatsLayer {
   std::string path;
   std::shared_ptr<Statistics> statistics;
 };
 
-/// Those that the predicate takes.
+/// The batch norms that the predicate accepts. An empty predicate accepts all.
 std::vector<StatsLayer> layers_of(Module& model, const StatsPredicate& predicate = {});
 std::vector<StatsLayer> layers_of(const Module& model);
 
-/// The path as messages name it; a layer that is a model itself has an empty one.
+/// The path as messages show it. A layer that is itself the model has an empty path.
 std::string quoted(const std::string& path);
 
-/// Calls the model with every batch, in train() and without gradients, and counts the batches.
-/// Layers that have a record are in `track`, and `pool` takes their updates. Afterwards training
-/// flags, modes and pools are as before.
+/// Calls the model with every batch, in train() and without gradients. Returns the number of
+/// batches. Layers that have a record run in StatsMode::track, and `pool` collects their updates.
+/// Training flags, modes and pools are restored at the end.
 int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared_ptr<Pool>& pool);
 
 }  // namespace cairn::nn

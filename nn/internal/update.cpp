@@ -1,4 +1,4 @@
-// What an update does to a record, or to the pool that takes it.
+// How an update changes its record, or the pool that collects it.
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/ops.h>
 #include <cairn/nn/internal/statistics.h>
@@ -24,7 +24,7 @@ void Update::apply() const noexcept {
   if (!mean_frozen) detail::blend(record->mean, share, moments.mean, 1);
   if (!var_frozen) detail::blend(record->var, share, moments.var, detail::unbias(moments.count));
   if (!count_frozen) *detail::begin_write<int64_t>(record->count) = after;
-  record->weight_of_initial *= 1 - share;
+  record->initial_share *= 1 - share;
   if (const auto statistics = layer.lock()) {
     statistics->updated = true;
     statistics->has_record = true;  // tracking may have been turned off while this was in a pool
@@ -48,16 +48,16 @@ void MergingPool::add(const Update& update) noexcept {
 }
 
 void EstimatingPool::make_room(const std::shared_ptr<Record>& record) {
-  for (const auto& [of, estimate] : estimates) {
-    if (of == record) return;
+  for (const auto& [known, estimate] : estimates) {
+    if (known == record) return;
   }
   estimates.emplace_back(
       record, std::make_shared<Record>(record->name, record->mean.numel(), record->mean.dtype()));
 }
 
 void EstimatingPool::add(const Update& update) noexcept {
-  for (const auto& [of, estimate] : estimates) {
-    if (of == update.record) Update{.record = estimate, .moments = update.moments}.apply();
+  for (const auto& [record, estimate] : estimates) {
+    if (record == update.record) Update{.record = estimate, .moments = update.moments}.apply();
   }
 }
 

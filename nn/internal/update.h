@@ -1,6 +1,6 @@
-// Updates of running statistics. A forward measures moments and makes an Update, a value that holds
-// everything that decides what becomes of the record. Applying it cannot fail: whatever may throw
-// comes before.
+// Updates of running statistics, as values. A forward measures moments and makes an Update, which
+// holds all that is needed to update the record later. apply() cannot fail: what it needs is
+// allocated before.
 #pragma once
 
 #include <cairn/core/internal/norms.h>
@@ -24,47 +24,48 @@ struct Record {
 
   std::string name;
   Tensor mean, var, count;
-  bool assigned = false;         // was it ever written by copy_(), a load or a restored snapshot?
-  double weight_of_initial = 1;  // the share that 0 and 1, the initial values, still have in it
+  bool assigned = false;     // was it ever written by copy_(), a load or a restored snapshot?
+  double initial_share = 1;  // the weight that the initial 0 and 1 still have in mean and var
 };
 
-/// What one forward does to a record, with the layer's settings as they were when it measured.
+/// One forward's update of a record, with the layer's settings at the time of that forward.
 struct Update {
-  std::weak_ptr<Statistics> layer = {};  // learns that it has been updated
+  std::weak_ptr<Statistics> layer = {};  // apply() notes there that a record was updated
   std::shared_ptr<Record> record = {};
   detail::Moments moments = {};
   std::optional<double> momentum = {};  // nullopt: the record is the average of all batches
   bool mean_frozen = false, var_frozen = false, count_frozen = false;
-  std::shared_ptr<Pool> pool = {};  // takes the update in the record's place, if there is one
+  std::shared_ptr<Pool> pool = {};  // if not null, apply() adds the update to it
 
-  /// Moments of no values change nothing.
+  /// The update of an empty batch changes nothing.
   void apply() const noexcept;
 };
 
-/// Takes updates in the place of the records that they are for.
+/// Collects updates instead of writing them into their records.
 struct Pool {
   virtual ~Pool() = default;
-  /// Before an update of this record is added; may throw.
+  /// Allocates what add() needs for an update of this record. May throw.
   virtual void make_room(const std::shared_ptr<Record>& record) = 0;
   virtual void add(const Update& update) noexcept = 0;
 };
 
-/// Merges the updates of each record into one, as if their values had been one batch.
+/// Merges the updates of each record into one update, as if their batches had been one batch.
 struct MergingPool : Pool {
   explicit MergingPool(std::shared_ptr<Pool> outer_) : outer(std::move(outer_)) {}
   void make_room(const std::shared_ptr<Record>& record) override;
   void add(const Update& update) noexcept override;
 
-  std::shared_ptr<Pool> outer;  // that of the scope around, which gets the merged updates
-  std::vector<Update> updates;  // one a record
+  std::shared_ptr<Pool> outer;  // of the enclosing scope, which gets the merged updates
+  std::vector<Update> updates;  // one per record
 };
 
-/// Estimates each record anew: every batch weighs the same, and nothing is frozen.
+/// Estimates each record from scratch. Every batch has the same weight. Freezes are ignored.
 struct EstimatingPool : Pool {
   void make_room(const std::shared_ptr<Record>& record) override;
   void add(const Update& update) noexcept override;
 
-  std::vector<std::pair<std::shared_ptr<Record>, std::shared_ptr<Record>>> estimates;  // of, new
+  // Each record and its estimate.
+  std::vector<std::pair<std::shared_ptr<Record>, std::shared_ptr<Record>>> estimates;
 };
 
 }  // namespace cairn::nn
