@@ -1,8 +1,8 @@
-// Two orders of loops serve every layout. Where channels lie dense in all operands, the innermost
-// loop is over channels. Else it is over the positions of one line.
+// Two loop orders serve every layout. If channels are dense in all operands, the innermost loop is
+// over channels. Otherwise it is over the positions of one line.
 //
-// The loops over a block are functions that are not inlined: they then have the registers to
-// themselves, and are vectorised.
+// Functions that loop over a block are not inlined. They then have all registers to themselves, and
+// the compiler vectorises them.
 #include <cairn/core/internal/parallel.h>
 #include <cairn/core/kernels/norm.h>
 
@@ -15,10 +15,10 @@ namespace {
 
 // ---- one block ----
 
-// So many channels are summed together at most, on the stack.
-constexpr int64_t most_channels = 256;
+// How many channels are summed at the same time, at most. Their sums are on the stack.
+constexpr int64_t max_channels = 256;
 
-// A block of a line, or of several lines next to each other in a row.
+// A block of one line, or the same block of several neighbouring lines.
 struct Block {
   int64_t line, lines, index, row, rows, position, positions;
 
@@ -43,13 +43,13 @@ struct Strided {
   T& operator[](int64_t i) const { return data[i * stride]; }
 };
 
-// An operand's values in a block: the outer and the inner loop in each row.
+// One operand's values in a block, with the strides of three nested loops.
 template <class T>
-struct Walk {
+struct BlockData {
   T* data;
   int64_t row_stride, outer_stride, inner_stride;
 
-  // What the inner loop indexes: a pointer, if it is known to be dense.
+  // Returns what the inner loop indexes. A plain pointer lets the compiler vectorise a dense loop.
   template <bool dense>
   auto inner(int64_t row, int64_t outer) const {
     T* const first = data + row * row_stride + outer * outer_stride;
@@ -61,10 +61,10 @@ struct Walk {
   }
 };
 
-// y = f(inner)(x...)
+// y = f(i)(x...) for the index i of the inner loop.
 template <bool dense, class F, class T, class... In>
-[[gnu::noinline]] void map_block(int64_t rows, int64_t outers, int64_t inners, F f, const Walk<T> y,
-                                 const Walk<In>... x) {
+[[gnu::noinline]] void map_block(int64_t rows, int64_t outers, int64_t inners, F f,
+                                 const BlockData<T> y, const BlockData<In>... x) {
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t outer = 0; outer < outers; ++outer) {
       const auto map_run = [&](const auto out, const auto... in) {
@@ -77,9 +77,9 @@ template <bool dense, class F, class T, class... In>
   }
 }
 
-// The sums of f(x...). Several partial sums do not wait for each other.
+// Returns the sums of f(x...). The partial sums of the lanes do not depend on each other.
 template <bool dense, class F, class... T>
-[[gnu::noinline]] Sums sum_line(const Block& b, F f, const Walk<T>... x) {
+[[gnu::noinline]] Sums sum_line(const Block& b, F f, const BlockData<T>... x) {
   constexpr int64_t lanes = 8;
   std::array<double, lanes> first{}, second{};
   Sums total{};
@@ -106,11 +106,11 @@ template <bool dense, class F, class... T>
   return total;
 }
 
-// sums[c * stride] = the sums of f(line, position)(x...) of each channel.
+// Sets sums[c * stride] to the sums of f(line, position)(x...) for each channel c.
 template <bool dense, class F, class... T>
 [[gnu::noinline]] void sum_channels(const Block& b, F f, Sums* sums, int64_t stride,
-                                    const Walk<T>... x) {
-  std::array<double, most_channels> first{}, second{};
+                                    const BlockData<T>... x) {
+  std::array<double, max_channels> first{}, second{};
   for (int64_t row = 0; row < b.rows; ++row) {
     for (int64_t p = 0; p < b.positions; ++p) {
       const auto add_run = [&](const auto... in) {
@@ -130,17 +130,17 @@ template <bool dense, class F, class... T>
 
 // ---- all blocks ----
 
-// Is the inner loop over channels, where memory allows either?
+// Is the inner loop over channels? If positions are dense, too, it is over positions.
 template <class... T>
 bool channels_inside(const NormSizes& n, const NormData<T>&... x) {
   return n.channels > 1 && ((x.channel_stride == 1 && x.position_stride != 1) && ...);
 }
 
-// Calls f(block, dense, walks...) for the blocks of each line; if `by_channel`, for all channels of
-// a row together that belong to the groups. Blocks come in the order of memory.
+// Calls f(block, dense, data...) for each block, in the order of memory. If `by_channel`, the block
+// of a line and those of its neighbours in the same row come together. Otherwise each comes alone.
 template <class F, class... T>
-void each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
-                const NormData<T>&... x) {
+void for_each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
+                    const NormData<T>&... x) {
   const bool dense = (((by_channel ? x.channel_stride : x.position_stride) == 1) && ...);
   const int64_t first = groups.begin * n.group_lines, last = groups.end * n.group_lines;
   const int64_t row = first / n.channels, rows = (last - 1) / n.channels + 1 - row;
@@ -152,53 +152,53 @@ void each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
       const int64_t unit = u / pieces % units, index = u / pieces / units * pieces + u % pieces;
       int64_t line = by_channel ? std::max(first, (row + unit) * n.channels) : first + unit;
       const int64_t stop = by_channel ? std::min(last, (row + unit + 1) * n.channels) : line + 1;
-      for (; line < stop; line += most_channels) {
-        const Block b(n, line, std::min(most_channels, stop - line), index);
+      for (; line < stop; line += max_channels) {
+        const Block b(n, line, std::min(max_channels, stop - line), index);
         f(b, dense,
-          Walk<T>{b.first(n, x), x.row_stride, by_channel ? x.position_stride : 0,
-                  by_channel ? x.channel_stride : x.position_stride}...);
+          BlockData<T>{b.first(n, x), x.row_stride, by_channel ? x.position_stride : 0,
+                       by_channel ? x.channel_stride : x.position_stride}...);
       }
     }
   };
   detail::parallel_for(units * n.line_blocks(), std::max<int64_t>(1, grain), run);
 }
 
-// sums = those of f(line, position)(x...) over each block. What f returns may depend on the
-// position only if `by_channel`.
+// Sets `sums` to the sums of f(line, position)(x...) over each block. If not `by_channel`, f gets
+// position 0 for all positions.
 template <class F, class... T>
 void sum(const NormSizes& n, GroupRange groups, bool by_channel, Sums* sums, F f,
          const NormData<T>&... x) {
   const int64_t blocks = n.line_blocks();
-  const auto run = [&](const Block& b, bool dense, const auto... walk) {
+  const auto run = [&](const Block& b, bool dense, const auto... data) {
     Sums* const out = sums + b.line * blocks + b.index;
     if (by_channel) {
-      dense ? sum_channels<true>(b, f, out, blocks, walk...)
-            : sum_channels<false>(b, f, out, blocks, walk...);
+      dense ? sum_channels<true>(b, f, out, blocks, data...)
+            : sum_channels<false>(b, f, out, blocks, data...);
     } else {
-      *out = dense ? sum_line<true>(b, f(b.line, 0), walk...)
-                   : sum_line<false>(b, f(b.line, 0), walk...);
+      *out = dense ? sum_line<true>(b, f(b.line, 0), data...)
+                   : sum_line<false>(b, f(b.line, 0), data...);
     }
   };
-  each_block(n, groups, by_channel, run, x...);
+  for_each_block(n, groups, by_channel, run, x...);
 }
 
-// y = f(line)(x...)
+// y = f(line, 0)(x...)
 template <class F, class T, class... In>
 void map(const NormSizes& n, GroupRange groups, F f, const NormData<T>& y,
          const NormData<In>&... x) {
   const bool by_channel = channels_inside(n, y, x...);
-  const auto run = [&](const Block& b, bool dense, const auto... walk) {
-    const auto moving = [f, line = b.line](int64_t c) { return f(line + c, 0); };
-    const auto fixed = [value = f(b.line, 0)](int64_t) { return value; };
-    by_channel ? map_block<true>(b.rows, b.positions, b.lines, moving, walk...)
-    : dense    ? map_block<true>(b.rows, 1, b.positions, fixed, walk...)
-               : map_block<false>(b.rows, 1, b.positions, fixed, walk...);
+  const auto run = [&](const Block& b, bool dense, const auto... data) {
+    const auto by_line = [f, line = b.line](int64_t c) { return f(line + c, 0); };
+    const auto constant = [value = f(b.line, 0)](int64_t) { return value; };
+    by_channel ? map_block<true>(b.rows, b.positions, b.lines, by_line, data...)
+    : dense    ? map_block<true>(b.rows, 1, b.positions, constant, data...)
+               : map_block<false>(b.rows, 1, b.positions, constant, data...);
   };
-  each_block(n, groups, by_channel, run, y, x...);
+  for_each_block(n, groups, by_channel, run, y, x...);
 }
 
-// An operand with one number a position.
-NormData<const double> by_position(const double* numbers) { return {numbers, 0, 0, 1}; }
+// Makes an operand that has one number for each position, the same in all lines.
+NormData<const double> per_position(const double* numbers) { return {numbers, 0, 0, 1}; }
 
 }  // namespace
 
@@ -211,8 +211,8 @@ void NormKernels<T>::moments(const NormSizes& n, GroupRange groups, const NormLi
     std::fill_n(lines.m + line, n.group_lines, std::isfinite(first) ? first : 0);
   }
   const auto value = [lines](int64_t l, int64_t) {
-    return [m = lines.m[l]](double v) {
-      const double d = v - m;
+    return [m = lines.m[l]](double xi) {
+      const double d = xi - m;
       return Sums{d, d * d};
     };
   };
@@ -223,28 +223,28 @@ template <class T>
 void NormKernels<T>::apply(const NormSizes& n, GroupRange groups, const NormLines& lines,
                            const In& x, const Out& y) {
   const auto value = [lines](int64_t l, int64_t) {
-    return [m = lines.m[l], a = lines.a[l], b = lines.b[l]](double v) { return (v - m) * a + b; };
+    return [m = lines.m[l], a = lines.a[l], b = lines.b[l]](double xi) { return (xi - m) * a + b; };
   };
   if (lines.gamma == nullptr) return map(n, groups, value, y, x);
   const auto weighted = [lines](int64_t l, int64_t) {
-    return [m = lines.m[l], a = lines.a[l]](double v, double gamma, double beta) {
-      return (v - m) * a * gamma + beta;
+    return [m = lines.m[l], a = lines.a[l]](double xi, double gamma, double beta) {
+      return (xi - m) * a * gamma + beta;
     };
   };
-  map(n, groups, weighted, y, x, by_position(lines.gamma), by_position(lines.beta));
+  map(n, groups, weighted, y, x, per_position(lines.gamma), per_position(lines.beta));
 }
 
 template <class T>
 void NormKernels<T>::products(const NormSizes& n, GroupRange groups, const NormLines& lines,
                               const In& g, const In& x) {
   const auto value = [lines](int64_t l, int64_t) {
-    return [m = lines.m[l]](double dy, double v, double gamma = 1) {
-      return Sums{dy * gamma, dy * gamma * (v - m)};
+    return [m = lines.m[l]](double gi, double xi, double gamma = 1) {
+      return Sums{gi * gamma, gi * gamma * (xi - m)};
     };
   };
   if (lines.gamma == nullptr)
     return sum(n, groups, channels_inside(n, g, x), lines.sums, value, g, x);
-  sum(n, groups, false, lines.sums, value, g, x, by_position(lines.gamma));
+  sum(n, groups, false, lines.sums, value, g, x, per_position(lines.gamma));
 }
 
 template <class T>
@@ -252,26 +252,26 @@ void NormKernels<T>::input_gradient(const NormSizes& n, GroupRange groups, const
                                     const In& g, const In& x, const Out& dx) {
   const auto value = [lines](int64_t l, int64_t) {
     return [m = lines.m[l], a = lines.a[l], mean_h = lines.mean_h[l], k = lines.k[l]](
-               double dy, double v, double gamma = 1) {
-      return a * dy * gamma - mean_h - k * (v - m);
+               double gi, double xi, double gamma = 1) {
+      return a * gi * gamma - mean_h - k * (xi - m);
     };
   };
   if (lines.gamma == nullptr) return map(n, groups, value, dx, g, x);
-  map(n, groups, value, dx, g, x, by_position(lines.gamma));
+  map(n, groups, value, dx, g, x, per_position(lines.gamma));
 }
 
 template <class T>
 void NormKernels<T>::position_products(const NormSizes& n, const NormLines& lines, const In& g,
                                        const In& x) {
-  const auto turned = [](const In& in) {
+  const auto transpose = [](const In& in) {
     return In{in.data, 0, in.position_stride, in.row_stride};
   };
   const auto value = [lines](int64_t, int64_t row) {
-    return [m = lines.m[row], s = lines.s[row]](double dy, double v) {
-      return Sums{dy, dy * (v - m) * s};
+    return [m = lines.m[row], s = lines.s[row]](double gi, double xi) {
+      return Sums{gi, gi * (xi - m) * s};
     };
   };
-  sum(transposed(n), {0, n.positions}, true, lines.sums, value, turned(g), turned(x));
+  sum(transposed(n), {0, n.positions}, true, lines.sums, value, transpose(g), transpose(x));
 }
 
 template struct NormKernels<float>;

@@ -1,12 +1,9 @@
-// The passes over memory that the norms make, on raw pointers and sizes.
+// The norms' passes over memory. A line is summed in blocks that depend on the sizes alone, so the
+// result does not depend on the number of threads. All arithmetic is in double and is rounded once.
 //
-// A norm sees its input as (rows, channels, positions). A line is the positions of one row and
-// channel; where rows are merged, it is those of one channel in all rows. So many lines next to
-// each other are a group, which has one mean and one variance.
-//
-// All arithmetic is in double and is rounded once. A line is summed in blocks that depend on the
-// sizes alone, so the result does not depend on the number of threads. A pass works on a range of
-// groups.
+// An input has rows, channels and positions. If rows are merged, a line is one channel of all rows.
+// Otherwise a line is one channel of one row. A group is `group_lines` neighbouring lines, and has
+// one mean and one variance. Each pass works on a range of groups.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +11,7 @@
 
 namespace cairn::kernels {
 
+/// The sizes of an input. For sizes n, n.lines() is the number of lines.
 struct NormSizes {
   int64_t rows, channels, positions;
   bool rows_merged;
@@ -24,7 +22,7 @@ struct NormSizes {
   int64_t groups() const { return lines() / group_lines; }
   int64_t group_values() const { return group_lines * line_rows() * positions; }
 
-  /// A block is several rows of few positions, or a piece of the many positions of one row.
+  /// A block is several rows with few positions, or a piece of one row with many positions.
   int64_t block_values() const { return std::clamp<int64_t>((1 << 17) / channels, 512, 8192); }
   int64_t block_rows() const {
     return std::clamp<int64_t>(block_values() / positions, 1, line_rows());
@@ -38,18 +36,18 @@ struct GroupRange {
   int64_t begin, end;
 };
 
-/// One operand of these sizes.
+/// One tensor of these sizes.
 template <class T>
 struct NormData {
   T* data;
   int64_t row_stride, channel_stride, position_stride;
 };
 
-/// Two sums over a block of a line. Those of line l begin at l * line_blocks().
+/// Two sums over a block of a line. The blocks of line l begin at index l * line_blocks().
 struct Sums {
   double first, second;
 };
-/// The sums over a line, from those over its blocks.
+/// Adds up the sums over the blocks of a line.
 inline Sums line_sums(const NormSizes& n, const Sums* sums, int64_t line) {
   Sums total{};
   for (int64_t i = line * n.line_blocks(); i < (line + 1) * n.line_blocks(); ++i) {
@@ -59,10 +57,10 @@ inline Sums line_sums(const NormSizes& n, const Sums* sums, int64_t line) {
   return total;
 }
 
-/// What the passes know of each line, under the names of the derivation in core/ops/norm.cpp.
+/// The numbers of the lines, under the names of the derivation in core/ops/norm.cpp.
 struct NormLines {
   double *m, *s, *a, *b, *mean_h, *k;        // of each line
-  double *gamma = nullptr, *beta = nullptr;  // of each position, where they are not of the line
+  double *gamma = nullptr, *beta = nullptr;  // of each position, or null
   Sums* sums;
 };
 
@@ -71,8 +69,8 @@ struct NormKernels {
   using In = NormData<const T>;
   using Out = NormData<T>;
 
-  /// Sets m of each line to an origin, the first value of the line's group, and the sums to those
-  /// of d = x - m and of d².
+  /// Sets m of each line to the first value of its group, or to 0 if that value is not finite.
+  /// Sets the sums to those of d = x - m and of d².
   static void moments(const NormSizes& n, GroupRange groups, const NormLines& lines, const In& x);
 
   /// y = (x - m) a + b, or y = (x - m) a gamma + beta.
@@ -87,13 +85,13 @@ struct NormKernels {
   static void input_gradient(const NormSizes& n, GroupRange groups, const NormLines& lines,
                              const In& g, const In& x, const Out& dx);
 
-  /// Sets the sums to those of g and g (x - m) s, for each position over all rows of the one
-  /// channel: they are the sums of transposed(n).
+  /// Sets the sums, in the order of transposed(n), to those of g and g (x - m) s over the rows at
+  /// each position. There is one channel.
   static void position_products(const NormSizes& n, const NormLines& lines, const In& g,
                                 const In& x);
 };
 
-/// The positions of one channel, seen as channels whose positions are the rows.
+/// For an input of one channel: takes its positions as channels, and its rows as positions.
 inline NormSizes transposed(const NormSizes& n) { return {1, n.positions, n.rows, true, 1}; }
 
 }  // namespace cairn::kernels

@@ -1,17 +1,19 @@
-// Normalisation and its gradient.
+// Normalisation and its gradient, for every norm. The code uses the names of this derivation.
 //
-// A group of n values has m = Σx/n, v = Σ(x-m)²/n and s = 1/√(v+eps). With γ and β of a value's
-// channel or position, and a = γ s,
-//   y = a (x - m) + β
-// Backward, with g = dy, h = a g and q = Σ h (x-m) over the group: m and v depend on every x, and
-//   dL/dv = -q s²/2,   dL/dm = -Σh   (dv/dm = 0, as Σ(x-m) = 0)
-//   dx = h + dL/dv · 2(x-m)/n + dL/dm / n
-//      = h - mean_h - k (x-m),   mean_h = Σh/n,   k = s² q/n
-//   dγ = Σ g (x-m) s,   dβ = Σg,   over all values with this γ and β
-// By a record m and v are constants, and dx = h.
+// A group of `count` values has a mean m, a biased variance v and a scale s:
+//   m = Σx/count,   v = Σ(x-m)²/count,   s = 1/√(v+eps)
+// With the weight γ and the bias β of each value,
+//   y = a (x - m) + b,   a = γ s,   b = β
+// Backward, with g = dL/dy, h = a g and q = Σ h (x-m) over the group. Every x changes m and v, so
+//   dL/dv = -q s²/2,   dL/dm = -Σh   (dv/dm = 0, because Σ(x-m) = 0)
+//   dx = h + dL/dv · 2(x-m)/count + dL/dm / count
+//      = h - mean_h - k (x-m),   mean_h = Σh/count,   k = s² q/count
+//   dγ = Σ g (x-m) s,   dβ = Σg,   over all values with this γ or β
+// Running statistics are constants. With them, dx = h.
 //
-// A line (core/kernels/norm.h) has one a, unless γ is of a position. So the kernels sum g and
-// g (x-m) over lines, and a group's Σh and q are the sums of its lines, weighted by a.
+// A group consists of lines (core/kernels/norm.h). The kernels sum g and g (x-m) over each line. If
+// γ is constant on a line, the sums of a group, Σh and q, are those of its lines, times a. If γ
+// varies with the position, the kernels sum gγ and gγ (x-m), and each line has a = s and b = 0.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/norms.h>
 #include <cairn/core/internal/operands.h>
@@ -38,25 +40,25 @@ using kernels::Sums;
 
 // ---- x as rows, channels and positions ----
 
-// The dimensions behind the channel's, joined where they lie evenly.
+// Plans a loop over the dimensions after the channel dimension.
 Plan<1> positions(const Tensor& x) {
   Plan<1> plan;
   for (int64_t d = 2; d < x.dim(); ++d) plan.add(x.shape()[d], {x.strides()[d]});
   return plan;
 }
 
-// x itself if one stride walks its positions; else a copy.
-Tensor walkable(const Tensor& x) { return positions(x).rank <= 1 ? x : x.detach().clone(); }
+// Returns x if a single stride visits its positions, and a contiguous copy of x otherwise.
+Tensor single_stride(const Tensor& x) { return positions(x).rank <= 1 ? x : x.detach().clone(); }
 
 NormSizes sizes_of(const Tensor& x, const NormGroups& groups) {
   NormSizes n{x.shape()[0], x.shape()[1], 1, groups.rows_merged, groups.channels};
   for (int64_t d = 2; d < x.dim(); ++d) n.positions *= x.shape()[d];
-  // Rows of one position that are merged are the positions of one row.
+  // Merged rows with one position each are treated as one row with many positions.
   if (n.rows_merged && n.positions == 1) std::swap(n.rows, n.positions);
   return n;
 }
 
-// What the kernels see of a tensor that is walkable.
+// Describes the tensor for the kernels. A single stride must visit its positions.
 template <class T>
 NormData<T> data_of(const Tensor& x, const NormGroups& groups) {
   const Plan<1> plan = positions(x);
@@ -66,16 +68,16 @@ NormData<T> data_of(const Tensor& x, const NormGroups& groups) {
   return data;
 }
 
-// Calls f(range) for ranges of groups. One thread takes a range through all passes, so that its
-// values are still in the cache for the second. Where groups are few, or lie interleaved in memory,
-// one range has all of them, and the threads share each pass.
+// Calls f(range) for ranges of groups that cover all groups. One thread takes a range through all
+// passes, so the second pass finds the values in the cache. If the groups are few or interleaved in
+// memory, a single range holds all groups, and the threads share the work of each pass.
 template <class T, class F>
-void each_range(const NormSizes& n, const NormData<T>& x, F f) {
-  constexpr int64_t cached_bytes = 1 << 22, enough = 8;
+void for_each_range(const NormSizes& n, const NormData<T>& x, F f) {
+  constexpr int64_t cached_bytes = 1 << 22, enough_groups = 8;
   int64_t size = n.groups();
-  if (x.position_stride == 1 && size >= enough && size * n.group_values() > grain_elements) {
+  if (x.position_stride == 1 && size >= enough_groups && size * n.group_values() > grain_elements) {
     const int64_t bytes = n.group_values() * static_cast<int64_t>(sizeof(T));
-    size = std::clamp<int64_t>(cached_bytes / bytes, 1, size / enough);
+    size = std::clamp<int64_t>(cached_bytes / bytes, 1, size / enough_groups);
   }
   parallel_for(n.groups(), size, [&](int64_t begin, int64_t end) { f(GroupRange{begin, end}); });
 }
@@ -84,61 +86,60 @@ void each_range(const NormSizes& n, const NormData<T>& x, F f) {
 
 double* doubles(const Tensor& x) { return x.view_of().as<double>(); }
 
-// s; 0 where there is nothing to scale, so that eps may be 0.
+// Returns s, or 0 if v + eps is 0, so that eps may be 0.
 double inverse_deviation(double v, double eps) { return v + eps == 0 ? 0 : 1 / std::sqrt(v + eps); }
 
-// What is known of each line, in one block of memory. Set for a range of groups at a time.
+// The numbers of all lines, in one block of memory.
 struct Lines : kernels::NormLines {
   NormSizes n;
-  double *weight, *bias;  // of each channel or position
+  double *weight, *bias;  // γ and β of each channel, or of each position
   Tensor memory;
 
   Lines(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weights,
         const Tensor& biases)
       : NormLines{}, n(sizes_of(x, groups)) {
-    int64_t affine = n.channels, parts = n.lines() * n.line_blocks();
+    int64_t affine = n.channels, blocks = n.lines() * n.line_blocks();
     if (groups.by_position) {
       affine = n.positions;
-      parts = std::max(parts, affine * kernels::transposed(n).line_blocks());
+      blocks = std::max(blocks, affine * kernels::transposed(n).line_blocks());
     }
-    memory = new_tensor(op, {6 * n.lines() + 2 * affine + 2 * parts}, DType::float64);
+    memory = new_tensor(op, {6 * n.lines() + 2 * affine + 2 * blocks}, DType::float64);
     double* next = doubles(memory);
-    for (double** each : {&m, &s, &a, &b, &mean_h, &k})
-      *each = std::exchange(next, next + n.lines());
+    for (double** array : {&m, &s, &a, &b, &mean_h, &k})
+      *array = std::exchange(next, next + n.lines());
     weight = std::exchange(next, next + affine);
     bias = std::exchange(next, next + affine);
     sums = reinterpret_cast<Sums*>(next);
-    fill(weight, affine, weights, 1);
-    fill(bias, affine, biases, 0);
+    copy_or_fill(weight, affine, weights, 1);
+    copy_or_fill(bias, affine, biases, 0);
     if (groups.by_position) gamma = weight, beta = bias;
   }
 
-  static void fill(double* numbers, int64_t n, const Tensor& values, double absent) {
-    if (!values.defined()) {
-      std::fill_n(numbers, n, absent);
-      return;
-    }
+  static void copy_or_fill(double* numbers, int64_t count, const Tensor& values, double fallback) {
+    std::fill_n(numbers, count, fallback);
+    if (!values.defined()) return;
     dispatch_floating(values.dtype(), [&]<class T>(T) {
       const T* const from = values.view_of().as<T>();
       const int64_t stride = values.strides()[0];
-      for (int64_t i = 0; i < n; ++i) numbers[i] = static_cast<double>(from[i * stride]);
+      for (int64_t i = 0; i < count; ++i) numbers[i] = static_cast<double>(from[i * stride]);
     });
   }
 
-  // The sums over a group: those over its lines, each times its weight.
-  Sums group_sums(int64_t group, const double* weights) const {
+  // Adds up the sums of a group's lines, each multiplied by its factor. No factors means all 1.
+  Sums group_sums(int64_t group, const double* factors) const {
     Sums total{};
     for (int64_t l = group * n.group_lines; l < (group + 1) * n.group_lines; ++l) {
       const Sums line = kernels::line_sums(n, sums, l);
-      total.first += weights == nullptr ? line.first : weights[l] * line.first;
-      total.second += weights == nullptr ? line.second : weights[l] * line.second;
+      const double factor = factors == nullptr ? 1 : factors[l];
+      total.first += factor * line.first;
+      total.second += factor * line.second;
     }
     return total;
   }
 
-  // From the sums of d = x - origin and d², where m is still the origin. The origin is one of the n
-  // values, so (origin - m)² <= n v: what cancels in Σd² - (Σd)²/n costs at most n rounding errors
-  // of a double, however far the mean is from 0. In a constant group d is 0 throughout.
+  // Sets the moments from the sums of d = x - origin and d². Here m still holds the origin, a value
+  // of the group. So (origin - m)² <= count v, and the cancellation in Σd² - (Σd)²/count costs at
+  // most `count` rounding errors of a double, however far m is from 0. Constant groups have d = 0.
   void set_moments(GroupRange range, const Moments& moments) const {
     const auto count = static_cast<double>(n.group_values());
     for (int64_t group = range.begin; group < range.end; ++group) {
@@ -151,6 +152,7 @@ struct Lines : kernels::NormLines {
     }
   }
 
+  // Sets m, s, a and b of each line.
   void set_lines(GroupRange range, const Tensor& mean, const Tensor& var, double eps) const {
     for (int64_t l = range.begin * n.group_lines; l < range.end * n.group_lines; ++l) {
       const int64_t group = l / n.group_lines, c = l % n.channels;
@@ -161,8 +163,8 @@ struct Lines : kernels::NormLines {
     }
   }
 
-  // From the sums of g and g (x-m).
-  void set_gradient(GroupRange range) const {
+  // Sets mean_h and k of each line from the sums of g and g (x-m).
+  void set_gradient_terms(GroupRange range) const {
     const auto count = static_cast<double>(n.group_values());
     for (int64_t group = range.begin; group < range.end; ++group) {
       const Sums h = group_sums(group, a);  // Σh and q
@@ -176,21 +178,21 @@ struct Lines : kernels::NormLines {
 
 // ---- forward ----
 
-// y by the given moments, or if `own`, by those of x's groups, which it sets.
+// Normalises x with `moments`. If `input_stats`, it first sets them to those of x's groups.
 Tensor apply(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weight,
-             const Tensor& bias, double eps, bool own, const Moments& moments) {
+             const Tensor& bias, double eps, bool input_stats, const Moments& moments) {
   Tensor y = new_tensor(op, x.shape(), x.dtype());
   if (x.numel() == 0) return y;
   const Lines lines(op, x, groups, weight, bias);
   dispatch_floating(x.dtype(), [&]<class T>(T) {
-    const auto from = data_of<const T>(x, groups);
+    const auto x_data = data_of<const T>(x, groups);
     const auto apply_to = [&](GroupRange range) {
       lines.set_lines(range, moments.mean, moments.var, eps);
-      NormKernels<T>::apply(lines.n, range, lines, from, data_of<T>(y, groups));
+      NormKernels<T>::apply(lines.n, range, lines, x_data, data_of<T>(y, groups));
     };
-    if (!own) return apply_to({0, lines.n.groups()});
-    each_range(lines.n, from, [&](GroupRange range) {
-      NormKernels<T>::moments(lines.n, range, lines, from);
+    if (!input_stats) return apply_to({0, lines.n.groups()});
+    for_each_range(lines.n, x_data, [&](GroupRange range) {
+      NormKernels<T>::moments(lines.n, range, lines, x_data);
       lines.set_moments(range, moments);
       apply_to(range);
     });
@@ -204,90 +206,91 @@ struct Backward {
   const char* op;
   NormGroups groups;
   double eps;
-  bool own;          // are m and v those of x, or constants?
-  Tensor mean, var;  // of each group
+  bool input_stats;  // m and v come from x; if false, they are constants
+  Tensor mean, var;  // m and v of each group
 
-  void operator()(const Tensor& dy, Gradients& dx, const Tensor& x, const Tensor& weight) const {
-    // dx = h and dβ do without the sums of g and g (x-m).
-    const bool sums = dx.wanted(1) || (own && dx.wanted(0));
+  void operator()(const Tensor& dy, Gradients& grads, const Tensor& x, const Tensor& weight) const {
+    // dβ, and dx from constant m and v, do not need the sums of g and g (x-m).
+    const bool needs_sums = grads.wanted(1) || (input_stats && grads.wanted(0));
     const bool fused = !is_grad_enabled() && dy.numel() > 0;
-    if (dx.wanted(2) && !(sums && fused)) {
-      Dims others;
+    if (grads.wanted(2) && !(needs_sums && fused)) {
+      Dims summed;
       for (int64_t d = 0; d < dy.dim(); ++d) {
-        if (groups.by_position ? d < 2 : d != 1) others.push_back(d);
+        if (groups.by_position ? d < 2 : d != 1) summed.push_back(d);
       }
-      dx[2] = sum(dy, others).flatten();
+      grads[2] = sum(dy, summed).flatten();
     }
-    if (!sums && !dx.wanted(0)) return;
-    fused ? in_passes(dy, dx, sums ? x : dy, weight, sums) : in_ops(dy, dx, x, weight);
+    if (!needs_sums && !grads.wanted(0)) return;
+    fused ? by_kernels(dy, grads, needs_sums ? x : dy, weight, needs_sums)
+          : by_ops(dy, grads, x, weight);
   }
 
-  // In recorded ops, from x itself: differentiable again. In double, as in_passes() is.
-  void in_ops(const Tensor& dy, Gradients& dx, const Tensor& input, const Tensor& weight) const {
+  // Computes the gradients with recorded ops, in double. They can be differentiated again.
+  void by_ops(const Tensor& dy, Gradients& grads, const Tensor& input, const Tensor& weight) const {
     const NormSizes n = sizes_of(dy, {.rows_merged = false});
-    const Shape all{n.rows, n.channels / groups.channels, groups.channels, n.positions};
-    const Shape statistic{groups.rows_merged ? 1 : n.rows, all[1], 1, 1};
-    const Shape affine = groups.by_position ? Shape{n.positions} : Shape{all[1], all[2], 1};
-    const Dims of_group = groups.rows_merged ? Dims{0, 2, 3} : Dims{2, 3};
-    const Dims of_affine = groups.by_position ? Dims{0, 1, 2} : Dims{0, 3};
-    const auto wide = [](const Tensor& t, const Shape& shape) {
+    const Shape x_shape{n.rows, n.channels / groups.channels, groups.channels, n.positions};
+    const Shape stat_shape{groups.rows_merged ? 1 : n.rows, x_shape[1], 1, 1};
+    const Shape affine_shape =
+        groups.by_position ? Shape{n.positions} : Shape{x_shape[1], x_shape[2], 1};
+    const Dims group_dims = groups.rows_merged ? Dims{0, 2, 3} : Dims{2, 3};
+    const Dims affine_dims = groups.by_position ? Dims{0, 1, 2} : Dims{0, 3};
+    const auto in_double = [](const Tensor& t, const Shape& shape) {
       return t.to(DType::float64).reshape(shape);
     };
-    const Tensor g = wide(dy, all);
-    Tensor centred, v = var.reshape(statistic);
+    const Tensor g = in_double(dy, x_shape);
+    Tensor centred, v = var.reshape(stat_shape);
     if (input.defined()) {
-      const Tensor x = wide(input, all);
-      centred = x - (own ? cairn::mean(x, of_group, true) : mean.reshape(statistic));
+      const Tensor x = in_double(input, x_shape);
+      centred = x - (input_stats ? cairn::mean(x, group_dims, true) : mean.reshape(stat_shape));
     }
-    if (own) v = cairn::mean(square(centred), of_group, true);
+    if (input_stats) v = cairn::mean(square(centred), group_dims, true);
     const Tensor s = rsqrt(where(v + eps == 0, HUGE_VAL, v + eps));
-    if (dx.wanted(1)) {
+    if (grads.wanted(1)) {
       const Tensor products = g * centred;
-      dx[1] =
-          groups.rows_merged ? sum(products, of_affine, true) * s : sum(products * s, of_affine);
-      dx[1] = dx[1].flatten().to(dy.dtype());
+      grads[1] = groups.rows_merged ? sum(products, affine_dims, true) * s
+                                    : sum(products * s, affine_dims);
+      grads[1] = grads[1].flatten().to(dy.dtype());
     }
-    if (!dx.wanted(0)) return;
-    Tensor h = g * (weight.defined() ? wide(weight, affine) * s : s);
-    if (own) {
-      const Tensor k = square(s) * cairn::mean(h * centred, of_group, true);
-      h = h - cairn::mean(h, of_group, true) - k * centred;
+    if (!grads.wanted(0)) return;
+    Tensor h = g * (weight.defined() ? in_double(weight, affine_shape) * s : s);
+    if (input_stats) {
+      const Tensor k = square(s) * cairn::mean(h * centred, group_dims, true);
+      h = h - cairn::mean(h, group_dims, true) - k * centred;
     }
-    dx[0] = h.reshape(dy.shape()).to(dy.dtype());
+    grads[0] = h.reshape(dy.shape()).to(dy.dtype());
   }
 
-  // In two passes over memory.
-  void in_passes(const Tensor& dy, Gradients& dx, const Tensor& input, const Tensor& weight,
-                 bool sums) const {
-    const Tensor x = walkable(input), g = walkable(dy);
-    const Lines lines(op, g, groups, weight, {});
+  // Computes the gradients with the kernels, in two passes over memory.
+  void by_kernels(const Tensor& given_dy, Gradients& grads, const Tensor& given,
+                  const Tensor& weight, bool needs_sums) const {
+    const Tensor input = single_stride(given), dy = single_stride(given_dy);
+    const Lines lines(op, dy, groups, weight, {});
     const GroupRange all{0, lines.n.groups()};
     lines.set_lines(all, mean, var, eps);
-    if (dx.wanted(0)) dx[0] = new_tensor(op, dy.shape(), dy.dtype());
+    if (grads.wanted(0)) grads[0] = new_tensor(op, dy.shape(), dy.dtype());
     dispatch_floating(dy.dtype(), [&]<class T>(T) {
       using Kernels = NormKernels<T>;
-      const auto from = data_of<const T>(x, groups), by = data_of<const T>(g, groups);
-      if (own && dx.wanted(0)) {
-        each_range(lines.n, by, [&](GroupRange range) {
-          Kernels::products(lines.n, range, lines, by, from);
-          lines.set_gradient(range);
-          Kernels::input_gradient(lines.n, range, lines, by, from, data_of<T>(dx[0], groups));
+      const auto x = data_of<const T>(input, groups), g = data_of<const T>(dy, groups);
+      if (input_stats && grads.wanted(0)) {
+        for_each_range(lines.n, g, [&](GroupRange range) {
+          Kernels::products(lines.n, range, lines, g, x);
+          lines.set_gradient_terms(range);
+          Kernels::input_gradient(lines.n, range, lines, g, x, data_of<T>(grads[0], groups));
         });
-      } else if (sums) {
-        Kernels::products(lines.n, all, lines, by, from);
+      } else if (needs_sums) {
+        Kernels::products(lines.n, all, lines, g, x);
       }
-      if (groups.by_position && sums) Kernels::position_products(lines.n, lines, by, from);
-      for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
-        if (sums && dx.wanted(i)) dx[i] = affine_gradient<T>(lines, i == 1);
-      }
-      if (!own && dx.wanted(0)) {  // dx = h = (g - 0) a + 0
+      if (groups.by_position && needs_sums) Kernels::position_products(lines.n, lines, g, x);
+      if (needs_sums && grads.wanted(1)) grads[1] = affine_gradient<T>(lines, true);
+      if (needs_sums && grads.wanted(2)) grads[2] = affine_gradient<T>(lines, false);
+      if (!input_stats && grads.wanted(0)) {  // dx = h = (g - 0) a + 0
         std::fill_n(lines.m, lines.n.lines(), 0.0);
-        Kernels::apply(lines.n, all, lines, by, data_of<T>(dx[0], groups));
+        Kernels::apply(lines.n, all, lines, g, data_of<T>(grads[0], groups));
       }
     });
   }
 
-  // dγ or dβ, from the sums of lines or of positions.
+  // Returns dγ or dβ from the sums over lines, or over positions.
   template <class T>
   Tensor affine_gradient(const Lines& lines, bool of_weight) const {
     const NormSizes n = groups.by_position ? kernels::transposed(lines.n) : lines.n;
@@ -306,11 +309,12 @@ struct Backward {
 };
 
 Tensor normalize(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weight,
-                 const Tensor& bias, double eps, bool own, const Moments& moments) {
-  const Tensor y = apply(op, walkable(x), groups, weight, bias, eps, own, moments);
+                 const Tensor& bias, double eps, bool input_stats, const Moments& moments) {
+  const Tensor y = apply(op, single_stride(x), groups, weight, bias, eps, input_stats, moments);
   const Tensor* const inputs[] = {&x, &weight, &bias};
-  return record_joint(op, y, inputs, Backward{op, groups, eps, own, moments.mean, moments.var},
-                      own ? saved(x, {0, 1}) : saved(x, {1}), saved(weight, {0}));
+  return record_joint(op, y, inputs,
+                      Backward{op, groups, eps, input_stats, moments.mean, moments.var},
+                      input_stats ? saved(x, {0, 1}) : saved(x, {1}), saved(weight, {0}));
 }
 
 }  // namespace
@@ -318,10 +322,10 @@ Tensor normalize(const char* op, const Tensor& x, const NormGroups& groups, cons
 Tensor normalize_groups(const char* op, const Tensor& x, const NormGroups& groups,
                         const Tensor& weight, const Tensor& bias, double eps, Moments& moments) {
   const NormSizes n = sizes_of(x, groups);
-  const auto numbers = [&] { return new_tensor(op, {n.groups()}, DType::float64); };
-  moments = {numbers(), numbers(), numbers(), n.group_values()};
+  const auto per_group = [&] { return new_tensor(op, {n.groups()}, DType::float64); };
+  moments = {per_group(), per_group(), per_group(), n.group_values()};
   if (x.numel() > 0) return normalize(op, x, groups, weight, bias, eps, true, moments);
-  const Moments constants{numbers().fill_(0), {}, numbers().fill_(1)};
+  const Moments constants{per_group().fill_(0), {}, per_group().fill_(1)};
   moments = {};
   return normalize(op, x, groups, weight, bias, eps, false, constants);
 }
