@@ -1,11 +1,11 @@
-// From a dtype at run time to a C++ type at compile time.
+// Dispatch from a dtype, known at run time, to a C++ type, known at compile time.
 #pragma once
 
 #include <cairn/core/dtype.h>
 
 namespace cairn::detail {
 
-/// f(T{}) with T the C++ type of `dtype`.
+/// Returns f(T{}), where T is the C++ type of `dtype`.
 template <class F>
 decltype(auto) dispatch(DType dtype, F f) {
   switch (dtype) {

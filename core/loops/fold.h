@@ -1,4 +1,4 @@
-// Many elements to one: sums, extremes, and rows of one dimension.
+// Loops that fold many elements into one, and a loop over the rows along one dimension.
 #pragma once
 
 #include <cairn/core/internal/parallel.h>
@@ -22,8 +22,8 @@ struct FoldPlan {
   }
 };
 
-/// Folds the values begin..end of one output. An accumulator has add(value, index) and
-/// merge(other); dense runs are spread over several, so that additions need not wait in a row.
+/// Folds the values [begin, end) of one output. An accumulator has add(value, index) and
+/// merge(other). A dense run uses several accumulators, so that no addition waits for the last one.
 template <class T, class Acc>
 Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, const Acc& zero) {
   constexpr int64_t lanes = 8;
@@ -49,8 +49,8 @@ Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, co
   return total;
 }
 
-/// Folds neighbouring outputs together where the folded values lie far apart (a sum over rows),
-/// so that memory is read in order.
+/// Folds neighbouring outputs at the same time, so that memory is read in order. This serves folds
+/// whose values lie far apart, such as a sum over rows.
 template <class T, class Acc, class Out, class Finish>
 void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t columns, Out* out,
                   const Acc& zero, const Finish& finish) {
@@ -71,20 +71,20 @@ void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t colu
 }
 
 /// out[...] = finish(the fold of x over the marked dimensions, starting from `zero`).
-/// Long folds of lines are cut into blocks, and columns into bands, that depend on the shape alone;
-/// the blocks are merged in order.
+/// Long lines are cut into blocks, and columns into bands, which depend on the shape alone. Blocks
+/// are merged in order.
 template <class T, class Acc, class Out, class Finish>
 void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Finish finish) {
   const FoldPlan plan(x, dims);
   const Plan<1>&kept = plan.kept, &folded = plan.folded;
   const int64_t outputs = kept.count(), count = folded.count();
   if (outputs == 0) return;
-  const int64_t worth = grain_elements / std::max<int64_t>(count, 1);
+  const int64_t grain = grain_elements / std::max<int64_t>(count, 1);
 
   const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
   if (!lines_dense && kept.rank > 0 && kept.strides[kept.rank - 1][0] == 1) {
-    constexpr int64_t band = 64;  // narrower ones would read each cache line again and again
-    parallel_for(outputs, std::max(band, worth), [&](int64_t begin, int64_t end) {
+    constexpr int64_t band = 64;  // narrower bands would read each cache line several times
+    parallel_for(outputs, std::max(band, grain), [&](int64_t begin, int64_t end) {
       Out* result = out + begin;
       kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto&) {
         fold_columns(x.as<T>() + offset[0], folded, count, n, result, zero, finish);
@@ -109,8 +109,8 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
     for (std::size_t b = 1; b < parts.size(); ++b) total.merge(parts[b]);
     return total;
   };
-  // With several blocks a line, it is the blocks that run in parallel, and `parts` serves one line.
-  const int64_t lines_a_chunk = blocks > 1 ? outputs : std::max<int64_t>(1, worth);
+  // The blocks of a long line run in parallel. Long lines run one by one, since they share `parts`.
+  const int64_t lines_a_chunk = blocks > 1 ? outputs : std::max<int64_t>(1, grain);
   parallel_for(outputs, lines_a_chunk, [&](int64_t begin, int64_t end) {
     Out* result = out + begin;
     kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
@@ -120,7 +120,7 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
   });
 }
 
-/// Calls f(in, in_step, out, out_step, n) for every line of x and y along dimension d.
+/// Calls f(in, in_step, out, out_step, n) for every row of x and y along dimension d.
 template <class T, class F>
 void for_each_row(const View& x, const View& y, int64_t d, F f) {
   if (x.numel == 0) return;

@@ -15,8 +15,7 @@
 
 namespace cairn::detail {
 
-/// The result of f over numbers. Integers wrap, as PyTorch's do; in C++ that takes unsigned
-/// arithmetic.
+/// Returns f(a, b). Integers wrap, as in PyTorch. C++ defines this for unsigned integers only.
 template <class T, class F>
 T wrapping(T a, T b, F f) {
   if constexpr (std::integral<T>) {
@@ -88,7 +87,7 @@ void map_into(F f, Elements<Out> out, Elements<In>... in) {
   });
 }
 
-/// A new tensor, f of the inputs; its dtype is that of what f returns.
+/// Returns a new tensor with the values f(inputs...). Its dtype is that of f's results.
 template <class F, class... X>
 Tensor map(const char* op, F f, const Tensor& x, const X&... rest) {
   const DType dtype = common_dtype(op, x, rest...);
@@ -114,9 +113,8 @@ Tensor map_floating(const char* op, F f, const Tensor& x, const X&... rest) {
   return y;
 }
 
-/// One formula that is read twice: over numbers, in one fused pass; or over tensors, in recorded
-/// ops, when gradients are enabled and the result may itself be differentiated. This makes a
-/// gradient both fast and differentiable.
+/// Evaluates a formula. If gradients are enabled, f gets tensors and consists of recorded ops, so
+/// the result can be differentiated. Otherwise f gets numbers, in one fused pass over memory.
 template <class F, class... X>
 Tensor formula(const char* op, F f, const Tensor& x, const X&... rest) {
   return is_grad_enabled() ? f(x, rest...) : map_floating(op, f, x, rest...);
@@ -126,7 +124,7 @@ Tensor formula(const char* op, F f, const Tensor& x, const X&... rest) {
 
 namespace cairn {
 
-/// where() over numbers: a formula reads the same over numbers and over tensors.
+/// where() of numbers, for formulas that take numbers or tensors.
 template <Arithmetic A, Arithmetic B>
 constexpr std::common_type_t<A, B> where(bool condition, A a, B b) {
   return condition ? static_cast<std::common_type_t<A, B>>(a)

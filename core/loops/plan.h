@@ -1,4 +1,4 @@
-// How operands lie in memory, and the order in which their elements are visited.
+// How operands lie in memory, and in which order their elements are visited.
 #pragma once
 
 #include <cairn/core/internal/shapes.h>
@@ -11,16 +11,16 @@
 
 namespace cairn::detail {
 
-/// How N operands of one shape lie in memory, in as few dimensions as will do.
+/// How N operands of one shape lie in memory, in as few dimensions as possible.
 template <std::size_t N>
 struct Plan {
-  using Offsets = std::array<int64_t, N>;  // one number an operand, in elements
+  using Offsets = std::array<int64_t, N>;  // one number for each operand, in elements
 
   std::size_t rank = 0;
   std::array<int64_t, Shape::max_rank> sizes{};
   std::array<Offsets, Shape::max_rank> strides{};
 
-  /// Adds a dimension, outer ones first; joins it to the one before where no operand has a gap.
+  /// Adds a dimension. Outer ones come first. It is joined to the last one if no operand has a gap.
   void add(int64_t size, const Offsets& stride) {
     if (size == 1) return;
     if (rank > 0 && follows(strides[rank - 1], size, stride)) {
@@ -42,7 +42,7 @@ struct Plan {
   /// make up [begin, end) of all elements in order.
   template <class Run>
   void visit(int64_t begin, int64_t end, Run run) const {
-    if (begin == end) return;  // a size may be 0
+    if (begin == end) return;  // sizes, which may be 0, are divisors below
     const std::size_t inner = rank == 0 ? 0 : rank - 1;
     const int64_t width = rank == 0 ? 1 : sizes[inner];
     std::array<int64_t, Shape::max_rank> at{};  // the indices of element `begin`

@@ -1,4 +1,4 @@
-// Batch normalisation: the norm whose groups are channels, and what it checks.
+// Batch normalisation: the norm with one group for each channel. It checks every operand first.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/norms.h>
 #include <cairn/core/internal/operands.h>
@@ -29,7 +29,7 @@ void check_input(const char* op, const Tensor& x, const Tensor& weight, const Te
   check_eps(op, eps);
 }
 
-// Throws Error unless a training forward may update it.
+// Throws Error unless a training forward may update `running`.
 void check_running(const char* op, const Tensor& x, const Tensor& running, const char* name) {
   if (!running.defined()) return;
   check_channels(op, x, running, name);
@@ -39,9 +39,9 @@ void check_running(const char* op, const Tensor& x, const Tensor& running, const
   check_writable(op, running);
 }
 
-// A copy in double, or `absent` for each channel.
-Tensor in_double(const char* op, const Tensor& values, int64_t channels, double absent) {
-  if (!values.defined()) return full({channels}, absent, {.dtype = DType::float64});
+// Returns a copy in double. If `values` is undefined, each channel gets `fallback`.
+Tensor in_double(const char* op, const Tensor& values, int64_t channels, double fallback) {
+  if (!values.defined()) return full({channels}, fallback, {.dtype = DType::float64});
   Tensor y = new_tensor(op, {channels}, DType::float64);
   write_values(y, values.view_of());
   return y;

@@ -1,4 +1,4 @@
-// Tensors from nothing, from numbers and from the user's memory.
+// Ops that create tensors. Their results are leaves of the graph.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/dispatch.h>
@@ -20,7 +20,7 @@ Tensor with_grad(Tensor x, const TensorOptions& options) {
   return x;
 }
 
-// values[i] = f(i), converted.
+// Returns a tensor with the values f(i), converted to its dtype.
 template <class F>
 Tensor generate(const char* op, int64_t count, const TensorOptions& options, F f) {
   Tensor x = new_tensor(op, {count}, options.dtype);
@@ -31,11 +31,13 @@ Tensor generate(const char* op, int64_t count, const TensorOptions& options, F f
   return with_grad(x, options);
 }
 
+void check_representable(const char* op, Scalar value, DType dtype) {
+  check(is_floating(dtype) || value.is_whole(),
+        "{}: {} is no int64; give a whole number, or a floating dtype", op, value.to<double>());
+}
+
 Tensor filled(const char* op, const Shape& shape, Scalar value, const TensorOptions& options) {
-  check(is_floating(options.dtype) || value.is_whole(),
-        "{}: {} is no int64; give a whole number, or a "
-        "floating dtype",
-        op, value.to<double>());
+  check_representable(op, value, options.dtype);
   Tensor x = new_tensor(op, shape, options.dtype);
   dispatch(options.dtype,
            [&]<class T>(T) { std::fill_n(x.view_of().as<T>(), x.numel(), value.to<T>()); });
@@ -78,8 +80,7 @@ void Literal::copy(T*& to, DType dtype) const {
     for (const Literal& item : list_) item.copy(to, dtype);
     return;
   }
-  check(is_floating(dtype) || value_.is_whole(),
-        "tensor: {} is no int64; give a whole number, or a floating dtype", value_.to<double>());
+  check_representable("tensor", value_, dtype);
   *to++ = value_.to<T>();
 }
 
@@ -118,7 +119,7 @@ Tensor arange(Scalar begin, Scalar end, const TensorOptions& options) {
 }
 
 Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options) {
-  if (options.dtype == DType::int64) {  // exact beyond 2^53 too
+  if (options.dtype == DType::int64) {  // a double would round beyond 2^53
     check(begin.is_whole() && end.is_whole() && step.is_whole(),
           "arange: from {} to {} in steps of {} for an int64 tensor; give whole numbers, or a "
           "floating dtype",
@@ -126,11 +127,11 @@ Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& option
     const auto a = begin.to<int64_t>(), b = end.to<int64_t>(), s = step.to<int64_t>();
     check(s != 0 && (s > 0 ? b >= a : b <= a),
           "arange: from {} to {} in steps of {}; the step must lead from begin to end", a, b, s);
-    const auto first = static_cast<uint64_t>(a), stride = static_cast<uint64_t>(s);  // they wrap
+    const auto first = static_cast<uint64_t>(a), stride = static_cast<uint64_t>(s);  // uint64 wraps
     const uint64_t length =
         s > 0 ? static_cast<uint64_t>(b) - first : first - static_cast<uint64_t>(b);
-    const uint64_t pace = s > 0 ? stride : 0 - stride;
-    const uint64_t count = length / pace + (length % pace != 0);
+    const uint64_t step_size = s > 0 ? stride : 0 - stride;
+    const uint64_t count = length / step_size + (length % step_size != 0);
     check(count <= INT64_MAX, "arange: from {} to {} in steps of {}: more than 2^63 values", a, b,
           s);
     return generate("arange", static_cast<int64_t>(count), options, [=](int64_t i) {
@@ -152,7 +153,7 @@ Tensor linspace(Scalar begin, Scalar end, int64_t count, const TensorOptions& op
   check(count >= 0, "linspace: {} values; the number must not be negative", count);
   const auto a = begin.to<double>(), b = end.to<double>();
   const double step = count > 1 ? (b - a) / static_cast<double>(count - 1) : 0;
-  return generate("linspace", count, options, [=](int64_t i) {  // from the nearer end: both exact
+  return generate("linspace", count, options, [=](int64_t i) {  // both ends are exact
     return i < count / 2 || count == 1 ? a + step * static_cast<double>(i)
                                        : b - step * static_cast<double>(count - 1 - i);
   });
@@ -190,7 +191,7 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype,
             .contiguous = true};
   const Ref<Storage> storage = view.storage;
   Tensor x(TensorImpl::create(std::move(view)));
-  storage->set_deleter(deleter.release());  // last: what throws before must not free
+  storage->set_deleter(deleter.release());  // last: a throw must not free the memory
   return x;
 }
 

@@ -1,4 +1,4 @@
-// Functions of one element and of two: the value on one line, the gradient on the next.
+// Elementwise ops. Each op defines its value and, next to it, its gradient.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/map.h>
@@ -10,7 +10,7 @@
 
 namespace cairn {
 
-// So that a formula may be over numbers or over tensors.
+// With these names a formula can take numbers or tensors.
 using std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin, std::sqrt,
     std::tanh;
 
@@ -27,7 +27,7 @@ using detail::times;
 
 namespace {
 
-// The gradient of an op as a formula of dy and of what was saved.
+// Returns a gradient function that applies a formula to dy and the saved tensors.
 template <class G>
 auto by_formula(const char* op, G gradient) {
   return [op, gradient](const Tensor& dy, const auto&... saved) {
@@ -35,14 +35,14 @@ auto by_formula(const char* op, G gradient) {
   };
 }
 
-// y = f(x), and its gradient as a formula of dy and x. int64 is converted first.
+// Records y = f(x). The gradient is a formula of dy and x. An int64 input becomes float32 first.
 template <class F, class G>
 Tensor unary(const char* op, const Tensor& input, F f, G gradient) {
   const Tensor x = floating(op, input);
   return record(op, map_floating(op, f, x), wrt(x, by_formula(op, gradient), x));
 }
 
-// The same with a formula of dy and y: x need not be kept.
+// The same with a gradient that is a formula of dy and y, so that x need not be saved.
 template <class F, class G>
 Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
   const Tensor x = floating(op, input);
@@ -50,7 +50,7 @@ Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
   return record(op, y, wrt(x, by_formula(op, gradient), y));
 }
 
-// So that a formula may say sigmoid() of a number too.
+// sigmoid() of a number, for formulas that take numbers or tensors.
 template <Arithmetic T>
 T sigmoid(T v) {
   return 1 / (1 + exp(-v));
@@ -63,7 +63,7 @@ bool is_nan(T v) {
 
 }  // namespace
 
-// ---- of two ----
+// ---- two operands ----
 
 Tensor add(const Tensor& a, const Tensor& b) {
   Tensor y = map("add", plus, a, b);
@@ -106,16 +106,16 @@ Tensor neg(const Tensor& x) {
 
 namespace {
 
-// The larger or smaller of two, where `first` says that a is it; equals share the gradient.
-template <class First>
-Tensor extreme(const char* op, const Tensor& a, const Tensor& b, First first) {
+// Returns the better of a and b, by element. Equal elements get half the gradient each.
+template <class Better>
+Tensor extreme(const char* op, const Tensor& a, const Tensor& b, Better better) {
   Tensor y = map(
-      op, [first](auto u, auto v) { return is_nan(u) || (!is_nan(v) && first(u, v)) ? u : v; }, a,
+      op, [better](auto u, auto v) { return is_nan(u) || (!is_nan(v) && better(u, v)) ? u : v; }, a,
       b);
-  const auto share = by_formula(op, [first](auto g, auto mine, auto other) {
-    return where(mine == other, g * 0.5, where(first(other, mine), 0, g));
+  const auto gradient = by_formula(op, [better](auto g, auto mine, auto other) {
+    return where(mine == other, g * 0.5, where(better(other, mine), 0, g));
   });
-  return record(op, y, wrt(a, share, a, b), wrt(b, share, b, a));
+  return record(op, y, wrt(a, gradient, a, b), wrt(b, gradient, b, a));
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 
 namespace {
 
-// x to an integral power by squaring; wraps.
+// Returns xᵖ for p >= 0, by repeated squaring. Overflow wraps.
 int64_t int_pow(int64_t x, int64_t p) {
   int64_t y = 1;
   for (; p > 0; p /= 2, x = times(x, x)) {
@@ -150,10 +150,10 @@ Tensor pow(const Tensor& x, const Tensor& p) {
   Tensor y = map_floating(
       "pow", [](auto a, auto b) { return pow(a, b); }, x, p);
   const auto to_base = [](auto g, auto a, auto b) {  // p xᵖ⁻¹, which is 0 for p = 0
-    return g * b * pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would spoil the second order
+    return g * b * pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would make the next order NaN
   };
   const auto to_exponent = [](auto g, auto a, auto b, auto c) {  // xᵖ log x
-    // 0ᵖ is flat for p >= 0, where log 0 would spoil this order or the next.
+    // 0ᵖ does not depend on p for p >= 0. Here log 0 would make this order or the next NaN.
     const auto base = where(a == 0, where(b >= 0, 1, a), a);
     return where(a == 0, where(b >= 0, 0, g), g) * c * log(base);
   };
@@ -182,7 +182,7 @@ Tensor minimum(Scalar a, const Tensor& b) { return minimum(like("minimum", a, b)
 Tensor pow(const Tensor& x, Scalar p) { return pow(x, like("pow", p, x)); }
 Tensor pow(Scalar x, const Tensor& p) { return pow(like("pow", x, p), p); }
 
-// ---- of one ----
+// ---- one operand ----
 
 Tensor exp(const Tensor& x) {
   return unary_by_output(
@@ -228,7 +228,7 @@ Tensor square(const Tensor& x) {
 }
 
 Tensor abs(const Tensor& x) {
-  constexpr auto value = [](auto v) {  // -0 becomes 0; the smallest integer stays what it is
+  constexpr auto value = [](auto v) {  // -0 becomes 0; the smallest integer keeps its value
     return v > 0 ? v : times(v, static_cast<decltype(v)>(-1)) + 0;
   };
   const auto gradient = [](auto g, auto v) { return where(v > 0, g, where(v < 0, -g, 0)); };
@@ -309,7 +309,7 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
   const Tensor a = like("clamp", low, x), b = like("clamp", high, x);
   Tensor y = map(
       "clamp",
-      [](auto v, auto lo, auto hi) {  // high wins where low is above it
+      [](auto v, auto lo, auto hi) {  // if low > high, the result is high
         const auto raised = v < lo || is_nan(lo) ? lo : v;
         return raised > hi || is_nan(hi) ? hi : raised;
       },

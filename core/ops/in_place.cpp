@@ -1,8 +1,6 @@
-// Ops in place.
-//
-// In a graph an in-place op is its out-of-place twin, whose value is then written over the tensor
-// and whose node becomes the tensor's: the gradients are written once. Tensors saved before keep
-// the node they had.
+// Ops in place. If an op must be recorded, its out-of-place version runs first. Then the tensor
+// takes the values and the node of the result, so that each gradient is written once. Tensors that
+// were saved before keep the node they had.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
@@ -19,16 +17,14 @@ using detail::View;
 
 namespace {
 
-// x becomes y: its value, and its node if it has one.
-void become(Tensor& x, const Tensor& y) {
+// Gives x the values of y, and the node of y if there is one.
+void assign(Tensor& x, const Tensor& y) {
   detail::TensorImpl& impl = x.impl();
   const detail::Ref<detail::Node>& node = y.impl().node;
-  // The hooks stay with the value they were registered for; .grad and its retention are the new's.
+  // Hooks stay with the old value. The new one takes .grad, and the flag that retains it.
   detail::Ref<detail::GradSlot> slot;
-  if (node && impl.slot) {
-    slot = detail::Ref(new detail::GradSlot);
-  }
-  detail::write_values(x, y.view_of());  // from here nothing can fail
+  if (node && impl.slot) slot = detail::Ref(new detail::GradSlot);
+  detail::write_values(x, y.view_of());  // from here on nothing can fail
   if (!node) return;
   if (slot) {
     slot->owner = std::exchange(impl.slot->owner, nullptr);
@@ -41,8 +37,8 @@ void become(Tensor& x, const Tensor& y) {
   impl.epoch = ++impl.view.storage->epoch;
 }
 
-// x's value as it is now, in x's place in the graph.
-Tensor snapshot(const Tensor& x) {
+// Returns a copy of x's values that has x's node.
+Tensor copy_with_node(const Tensor& x) {
   Tensor copy = x.detach().clone();
   copy.impl().node = x.impl().node;
   copy.impl().slot = x.impl().slot;
@@ -61,16 +57,16 @@ bool same_view(const View& a, const View& b) {
   return a.data == b.data && a.shape == b.shape && a.strides == b.strides;
 }
 
-// x = f(x, y) in place; `twin` is the recorded op.
+// Sets x to f(x, y). `out_of_place` is the op that can be recorded.
 template <class F>
 Tensor& in_place(const char* op, Tensor& x, const Tensor& y, F f,
-                 Tensor (*twin)(const Tensor&, const Tensor&)) {
+                 Tensor (*out_of_place)(const Tensor&, const Tensor&)) {
   const DType dtype = detail::common_dtype(op, x, y);
   check_fits(op, x, y);
   detail::check_writable(op, x, y.requires_grad());
   if (is_grad_enabled() && (x.requires_grad() || y.requires_grad())) {
     // y's gradient may need the old value of x, which is about to be overwritten.
-    become(x, twin(y.requires_grad() ? snapshot(x) : x, y));
+    assign(x, out_of_place(y.requires_grad() ? copy_with_node(x) : x, y));
     return x;
   }
   const bool shared = y.view_of().storage.get() == x.view_of().storage.get();
@@ -94,7 +90,7 @@ Tensor& Tensor::div_(const Tensor& y) {
         "div_: int64 {} cannot hold a true quotient; use x / y, which gives float32", shape());
   auto quotient = []<class T>(T a, T b) {
     if constexpr (std::floating_point<T>) return a / b;
-    return a;  // int64 does not get here
+    return a;  // int64 is refused above
   };
   return in_place("div_", *this, y, quotient, div);
 }
@@ -107,14 +103,14 @@ Tensor& Tensor::clamp_(Scalar low, Scalar high) {
   detail::check_number("clamp_", low, *this);
   detail::check_number("clamp_", high, *this);
   detail::check_writable("clamp_", *this);
-  become(*this,
-         cairn::clamp(is_grad_enabled() && requires_grad() ? snapshot(*this) : *this, low, high));
+  assign(*this, cairn::clamp(is_grad_enabled() && requires_grad() ? copy_with_node(*this) : *this,
+                             low, high));
   return *this;
 }
 
 namespace {
 
-// x = y in place. In a graph nothing of the old x reaches the new one: its gradient is 0.
+// Sets x to y. The gradient of the old value of x is 0.
 Tensor& overwrite(const char* op, Tensor& x, const Tensor& y) {
   check_fits(op, x, y);
   detail::check_writable(op, x, y.requires_grad());
@@ -124,7 +120,7 @@ Tensor& overwrite(const char* op, Tensor& x, const Tensor& y) {
     return x;
   }
   const Tensor value = y.to(x.dtype()).expand(x.shape()).clone();
-  become(x, record(op, value.detach(), wrt(x, [](const Tensor& dy) { return zeros_like(dy); }),
+  assign(x, record(op, value.detach(), wrt(x, [](const Tensor& dy) { return zeros_like(dy); }),
                    wrt(value, [](const Tensor& dy) { return dy; })));
   return x;
 }

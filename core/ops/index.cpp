@@ -1,5 +1,5 @@
-// Joining tensors, and picking values by int64 indices. What picks has a gradient that scatters,
-// and what scatters one that picks.
+// Ops that join tensors, and ops that read values at int64 indices. The gradient of gather() is
+// scatter_add(), and the gradient of scatter_add() is gather().
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
@@ -12,26 +12,26 @@ namespace cairn {
 
 namespace {
 
-// Walks x beside index: f(i, p, q) for each of the indices i, where p is the offset in x of the
-// element it means and q the offset in a tensor of index's shape.
+// Calls f(p, q) for each element of `index`: p is the offset in x of the value that it points to,
+// and q is the offset of the element itself in a tensor with the strides `index_strides`.
 template <class F>
 void for_each_index(const detail::View& x, int64_t d, const detail::View& index,
-                    const Strides& like_index, F f) {
+                    const Strides& index_strides, F f) {
   detail::Plan<3> plan;
   for (int64_t k = 0; k < index.shape.size(); ++k) {
-    plan.add(index.shape[k], {index.strides[k], k == d ? 0 : x.strides[k], like_index[k]});
+    plan.add(index.shape[k], {index.strides[k], k == d ? 0 : x.strides[k], index_strides[k]});
   }
   if (index.numel == 0) return;
   const int64_t step = x.strides[d];
   plan.visit(0, index.numel, [&](const auto& offset, int64_t n, const auto& stride) {
     for (int64_t i = 0; i < n; ++i) {
-      const int64_t which = index.as<const int64_t>()[offset[0] + i * stride[0]];
-      f(offset[1] + i * stride[1] + which * step, offset[2] + i * stride[2]);
+      const int64_t target = index.as<const int64_t>()[offset[0] + i * stride[0]];
+      f(offset[1] + i * stride[1] + target * step, offset[2] + i * stride[2]);
     }
   });
 }
 
-// Zeros of `shape`, with dy added where gather() would have picked.
+// Returns zeros of `shape`, with each value of dy added where gather() reads.
 Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor& index) {
   Tensor y = zeros(shape, {.dtype = dy.dtype()});
   detail::dispatch_floating(dy.dtype(), [&]<class T>(T) {
@@ -50,9 +50,9 @@ Tensor scatter_add(const Tensor& dy, const Shape& shape, int64_t d, const Tensor
 Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
   detail::check_defined("gather", x, index);
   d = detail::wrap_dim_or_scalar("gather", d, x.shape());
-  if (x.dim() == 0 || index.dim() == 0) {  // a scalar stands for [1]
-    const auto line = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
-    return gather(line(x), d, line(index)).reshape(index.shape());
+  if (x.dim() == 0 || index.dim() == 0) {  // a scalar counts as [1]
+    const auto as_1d = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
+    return gather(as_1d(x), d, as_1d(index)).reshape(index.shape());
   }
   bool fits = index.dim() == x.dim();
   for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
@@ -85,7 +85,7 @@ Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
           index.numel());
     return gather(x, d, index.reshape({}));
   }
-  Shape column, shape = x.shape();  // the same index for every other position
+  Shape column, shape = x.shape();  // the index, broadcast along the other dimensions
   for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
   shape[d] = index.numel();
   return gather(x, d, index.reshape(column).expand(shape));
@@ -101,16 +101,16 @@ void check_parts(const char* op, std::span<const Tensor> parts) {
   }
 }
 
-// The parts, where those of shape [0] have the shape that fits the others: [0] joins anything.
-std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
+// Reshapes the parts of shape [0] so that they fit the others. As in PyTorch, [0] fits anything.
+std::vector<Tensor> reshape_empty(std::span<const Tensor> parts, int64_t d) {
   std::vector<Tensor> result(parts.begin(), parts.end());
-  const auto none = [](const Tensor& part) { return part.shape() == Shape{0}; };
-  const auto some = std::find_if_not(result.begin(), result.end(), none);
-  if (some == result.end()) return result;
-  Shape shape = some->shape();
+  const auto is_empty = [](const Tensor& part) { return part.shape() == Shape{0}; };
+  const auto other = std::find_if_not(result.begin(), result.end(), is_empty);
+  if (other == result.end()) return result;
+  Shape shape = other->shape();
   shape[detail::wrap_dim("cat", d, shape)] = 0;
   for (Tensor& part : result) {
-    if (none(part)) part = part.reshape(shape);
+    if (is_empty(part)) part = part.reshape(shape);
   }
   return result;
 }
@@ -119,7 +119,7 @@ std::vector<Tensor> fitted(std::span<const Tensor> parts, int64_t d) {
 
 Tensor cat(std::span<const Tensor> given, int64_t d) {
   check_parts("cat", given);
-  const std::vector<Tensor> parts = fitted(given, d);
+  const std::vector<Tensor> parts = reshape_empty(given, d);
   const Tensor& first = parts.front();
   d = detail::wrap_dim("cat", d, first.shape());
   Shape shape = first.shape();

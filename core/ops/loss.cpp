@@ -1,4 +1,4 @@
-// What training minimises.
+// Loss functions. Each returns one value, a mean, unless its options say otherwise.
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
@@ -13,13 +13,13 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& opt
         target.shape());
   const Tensor each = detail::map_floating(
       "mse_loss", [](auto u, auto v) { return (u - v) * (u - v); }, x, target);
-  const bool mean_of = options.reduction == Reduction::mean;
-  const Tensor y = options.reduction == Reduction::none ? each : mean_of ? mean(each) : sum(each);
-  // d(x-t)² = 2 (x-t), over n for the mean; dy is a single value unless nothing is reduced.
-  const double scale = mean_of ? 2.0 / static_cast<double>(each.numel()) : 2.0;
-  const auto gradient = [scale](auto& dy, auto& from, auto& to) {
+  const bool is_mean = options.reduction == Reduction::mean;
+  const Tensor y = options.reduction == Reduction::none ? each : is_mean ? mean(each) : sum(each);
+  // d(x-t)²/dx = 2 (x-t), divided by n for the mean. dy is one value unless nothing is reduced.
+  const double scale = is_mean ? 2.0 / static_cast<double>(each.numel()) : 2.0;
+  const auto gradient = [scale](auto& dy, auto& a, auto& b) {
     return detail::formula(
-        "mse_loss", [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, from, to);
+        "mse_loss", [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, a, b);
   };
   return record("mse_loss", y, wrt(x, gradient, x, target), wrt(target, gradient, target, x));
 }

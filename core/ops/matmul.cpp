@@ -1,4 +1,4 @@
-// Matrix products, and their gradients, which are matrix products.
+// Matrix products. Their gradients are matrix products, too.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/matrices.h>
 #include <cairn/core/internal/operands.h>
@@ -18,11 +18,11 @@ using detail::View;
 
 namespace {
 
-// The C++ type products are formed in: integers wrap, which takes unsigned ones.
+// The C++ type in which products are computed. Integers wrap, so they are unsigned.
 template <class T>
 using Factor = std::conditional_t<std::integral<T>, uint64_t, T>;
 
-// (..., n, k) x (..., k, m) -> (..., n, m), the leading dimensions broadcast.
+// (..., n, k) x (..., k, m) -> (..., n, m). The leading dimensions broadcast.
 Tensor product(const Tensor& a, const Tensor& b) {
   const auto batch = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
   const int64_t n = a.size(-2), m = b.size(-1);
@@ -113,7 +113,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   });
   const auto dx = [](auto& dy, auto& w) { return product(dy, w); };  // dX (N,in) = dY · W (out,in)
   const auto dw = [](auto& dy, auto& v) { return product(dy.t(), v); };  // dW = dYᵀ (out,N) · X
-  const auto db = [](auto& dy) { return dy; };  // the engine sums it over N, as b was stretched
+  const auto db = [](auto& dy) { return dy; };  // the engine sums it over N
   return record("linear", y, wrt(x, dx, weight), wrt(weight, dw, x), wrt(bias, db));
 }
 

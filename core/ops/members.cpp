@@ -1,4 +1,4 @@
-// The most used ops as members.
+// Member functions of Tensor. Each calls the free function of the same name.
 #include <cairn/core/ops.h>
 
 namespace cairn {

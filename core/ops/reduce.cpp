@@ -1,5 +1,5 @@
-// Many values to one. Sums of floating numbers are carried in double, so that a mean over 2^24
-// values is right to float precision.
+// Reductions. Floating values are summed in double, so that a mean over 2^24 values is right to
+// float precision.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/fold.h>
@@ -29,18 +29,18 @@ struct IntegerSum {
   void merge(const IntegerSum& other) { sum += other.sum; }
 };
 
-// Which dimensions an op folds, and the shapes before and after.
+// The dimensions that an op folds, and the shapes of its result.
 struct Reduced {
   DimMask folded;
-  Shape kept;    // 1 in place of what is folded
-  Shape result;  // the same, or without those
+  Shape kept;    // folded dimensions have size 1
+  Shape result;  // the same if keepdim; else without the folded dimensions
   int64_t count = 1;
 
   Reduced(const char* op, const Tensor& x, const Dims& dims, bool keepdim)
       : folded(detail::dim_mask(op, dims, x.impl(op).view.shape)) {
     for (int64_t d = 0; d < x.dim(); ++d) {
       bool& fold = folded[static_cast<std::size_t>(d)];
-      fold |= dims.empty();  // none named: all
+      fold |= dims.empty();  // no dims mean all
       if (fold) count *= x.shape()[d];
       kept.push_back(fold ? 1 : x.shape()[d]);
       if (!fold || keepdim) result.push_back(kept[d]);
@@ -48,7 +48,7 @@ struct Reduced {
   }
 };
 
-// The sum over what is marked, divided by `divisor` (1 for a plain sum).
+// Returns the sum over the folded dimensions, divided by `divisor` (1 for a plain sum).
 Tensor fold_sum(const char* op, const Tensor& x, const Reduced& to, double divisor) {
   Tensor y = new_tensor(op, to.result, x.dtype());
   if (x.dtype() == DType::int64) {
@@ -85,7 +85,7 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
 
 namespace {
 
-// Count, mean and squared deviations of some values; two such merge into one (Chan et al. 1979).
+// The count, mean and sum of squared deviations of values. Two merge into one (Chan et al. 1979).
 struct Deviations {
   double count = 0, mean = 0, squares = 0;
   void add(double v, int64_t) {  // Welford
@@ -112,7 +112,7 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
   Tensor y = new_tensor("var", to.result, x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
     fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), Deviations(),
-                 [divisor](const Deviations& d) {  // no negative variance
+                 [divisor](const Deviations& d) {  // a variance is never negative
                    return static_cast<T>(d.squares / std::max(0.0, divisor));
                  });
   });
@@ -126,24 +126,19 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
 
 namespace {
 
-// The best value so far and where it stands; NaN is better than anything, the first one wins.
+// The best value so far and its index. NaN beats any number. The first of equal values wins.
 template <class T, class Better>
 struct Best {
   T value{};
   int64_t index = -1;
+  bool loses_to(T v) const { return index < 0 || Better()(v, value) || (v != v && value == value); }
   void add(T v, int64_t i) {
-    if (index < 0 || Better()(v, value) || (v != v && value == value)) {
-      value = v;
-      index = i;
-    }
+    if (loses_to(v)) *this = {v, i};
   }
   void merge(const Best& other) {
     if (other.index < 0) return;
-    const bool tie = other.value == value || (other.value != other.value && value != value);
-    if (index < 0 || Better()(other.value, value) ||
-        (other.value != other.value && value == value) || (tie && other.index < index)) {
-      *this = other;
-    }
+    const bool tie = !loses_to(other.value) && !other.loses_to(value);
+    if (loses_to(other.value) || (tie && other.index < index)) *this = other;
   }
 };
 
@@ -190,13 +185,13 @@ Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
   return y;
 }
 
-// ---- exponentials in sum ----
+// ---- sums of exponentials ----
 
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   const Tensor x = detail::floating("logsumexp", input);
   const Reduced to("logsumexp", x, dims, keepdim);
-  // Any shift gives the same value and gradient, so the largest element serves as a constant;
-  // an infinite one would give inf - inf.
+  // Any constant shift gives the same value and gradient. The largest element avoids overflow. An
+  // infinite one is not used, because inf - inf is NaN.
   Tensor shift = zeros(to.kept, {.dtype = x.dtype()});
   if (to.count > 0) {
     const NoGrad guard;
@@ -208,7 +203,7 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
 
 namespace {
 
-// Each value from v = x - the largest along d, e = exp(v) and a number made of Σe.
+// y = f(v, e, of_sum(Σe)), where v = x - max(x) and e = exp(v). max and Σ are along dimension d.
 template <class OfSum, class F>
 Tensor by_exponentials(const char* op, const Tensor& x, int64_t d, OfSum of_sum, F f) {
   Tensor y = new_tensor(op, x.shape(), x.dtype());
@@ -234,7 +229,7 @@ Tensor softmax(const Tensor& input, int64_t d) {
   const Tensor y = by_exponentials(
       "softmax", x, d, [](double sum) { return 1 / sum; },
       [](auto, auto e, auto scale) { return e * scale; });
-  const auto gradient = [d](auto& dy, auto& p) {  // y (g - Σ g y)
+  const auto gradient = [d](auto& dy, auto& p) {  // y (dy - Σ dy y)
     return p * (dy - sum(dy * p, {d}, true));
   };
   return record("softmax", y, wrt(x, gradient, y));
@@ -246,7 +241,7 @@ Tensor log_softmax(const Tensor& input, int64_t d) {
   const Tensor y = by_exponentials(
       "log_softmax", x, d, [](double sum) { return std::log(sum); },
       [](auto v, auto, auto shift) { return v - shift; });
-  const auto gradient = [d](auto& dy, auto& log_p) {  // g - softmax Σ g
+  const auto gradient = [d](auto& dy, auto& log_p) {  // dy - softmax(x) Σ dy
     return dy - exp(log_p) * sum(dy, {d}, true);
   };
   return record("log_softmax", y, wrt(x, gradient, y));

@@ -1,4 +1,4 @@
-// Views: new shapes and strides over the same values. The gradient of a view is the opposite view.
+// Views: new shapes and strides over the same values. A view's gradient gives dy the input's shape.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
@@ -12,7 +12,7 @@ using detail::make_view;
 
 namespace {
 
-// The shape with a -1 worked out. Throws Error unless it has x's count.
+// Replaces a size of -1 by the one that fits. Throws Error unless x has as many elements.
 Shape resolve(const char* op, const Tensor& x, const Shape& wanted) {
   detail::check_defined(op, x);
   Shape shape = wanted;
@@ -33,17 +33,17 @@ Shape resolve(const char* op, const Tensor& x, const Shape& wanted) {
   return shape;
 }
 
-// Strides that give x's values, in order, the other shape; false if no strides can.
+// Finds strides that show the values of x, in order, in another shape. Returns false if none can.
 bool restride(const detail::View& x, const Shape& shape, Strides& strides) {
   if (x.contiguous) {
     strides = detail::contiguous_strides(shape);
     return true;
   }
-  detail::Plan<1> runs;  // of values that lie evenly
+  detail::Plan<1> runs;  // the dimensions of x, joined where no gap is between them
   for (int64_t d = 0; d < x.shape.size(); ++d) runs.add(x.shape[d], {x.strides[d]});
   strides = Strides(shape.begin(), shape.end());
-  std::size_t run = runs.rank;  // the one that new dimensions are cut from, last first
-  int64_t left = 1, step = 1;   // what is left of it, and its stride
+  std::size_t run = runs.rank;  // the run that new dimensions are taken from, the last run first
+  int64_t left = 1, step = 1;   // the size of the run that is not taken yet, and its stride
   for (int64_t d = shape.size() - 1; d >= 0; --d) {
     if (left == 1 && shape[d] != 1 && run > 0) {
       --run;
@@ -63,7 +63,7 @@ Tensor reshaped(const char* op, const Tensor& x, const Shape& shape, const Strid
                 wrt(x, [from = x.shape()](const Tensor& dy) { return dy.reshape(from); }));
 }
 
-// Zeros of `shape`, with x where select() or slice() would look: their gradient.
+// The gradient of select() and slice(): zeros of `shape`, with x at the positions that they read.
 Tensor embed(const Tensor& x, const Shape& shape, int64_t d, int64_t begin, int64_t step) {
   Tensor y = zeros(shape, {.dtype = x.dtype()});
   Strides strides = y.strides();
@@ -173,13 +173,13 @@ Tensor Tensor::expand(const Shape& wanted) const {
   for (int64_t d = 0; d < shape.size(); ++d) {
     if (shape[d] == -1 && d >= added) shape[d] = this->shape()[d - added];
   }
-  shape.numel("expand");  // throws for what is negative or too much
+  shape.numel("expand");  // throws if a size is negative or the count overflows
   check(detail::broadcasts_to(this->shape(), shape),
         "expand: {} does not stretch to {}; only dimensions of size 1 do, and new ones in front",
         this->shape(), wanted);
   return record("expand",
                 make_view(*this, shape, detail::broadcast_strides(this->shape(), strides(), shape)),
-                wrt(*this, [](const Tensor& dy) { return dy; }));  // the engine sums it back
+                wrt(*this, [](const Tensor& dy) { return dy; }));  // the engine sums it
 }
 
 Tensor Tensor::slice(int64_t d, int64_t begin, int64_t end, int64_t step) const {
