@@ -1,5 +1,5 @@
-// What moves parameters. An optimizer is its options, the names of its state and its arithmetic.
-// OptimizerOf is the rest.
+// The base of the optimizers. It owns the groups, the checks, the steps and the saved state. Each
+// optimizer adds its options, the names of its state and its arithmetic.
 #pragma once
 
 #include <cairn/core/load_plan.h>
@@ -20,24 +20,24 @@ class CAIRN_API Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Moves every parameter that has a gradient. No gradient is changed. After a throw nothing has
-  /// moved.
+  /// Takes a step for every parameter that has a gradient. The gradients do not change. After a
+  /// throw nothing has changed.
   virtual void step() = 0;
 
   /// Drops every parameter's gradient.
   virtual void zero_grad(const ZeroGradOptions& options = {}) = 0;
 
   virtual std::size_t group_count() const = 0;
-  /// The learning rate of a group, which a schedule reads and sets.
+  /// The learning rate of a group, which a scheduler reads and sets.
   virtual double& lr(std::size_t group) = 0;
 
   /// Copies of all options and all state, as groups.<group>.<option> and state.<parameter>.<name>.
   virtual StateDict state_dict() const = 0;
   /// Throws Error unless the values are those of an optimizer over as many parameters of the same
-  /// shapes, and lists every difference. After a throw nothing has changed.
+  /// shapes. The Error lists every difference. After a throw nothing has changed.
   virtual void load_state_dict(const StateDict& values) = 0;
-  /// Adds the same, or its problems, to a plan that may hold more. Until plan.commit() the
-  /// optimizer must not be moved, and no group added.
+  /// Adds the same load, or its problems, to a plan of a larger load. Until plan.commit(), do not
+  /// move the optimizer and do not add a group.
   virtual void plan_load(LoadPlan& plan, const StateDict& values) = 0;
 
  protected:
@@ -53,7 +53,7 @@ struct StateName {
   bool single = false;
 };
 
-/// What all optimizers share. Rule is what each of them adds; SGDRule is an example.
+/// What all optimizers share. A Rule, such as SGDRule, has what one optimizer adds.
 template <class Rule>
 class CAIRN_API OptimizerOf : public Optimizer {
  public:
@@ -66,10 +66,10 @@ class CAIRN_API OptimizerOf : public Optimizer {
     using State = std::array<Tensor, std::size(Rule::state_names)>;
 
     Group(const Group&) = default;
-    Group& operator=(const Group&) = delete;  // it would bring other parameters
+    Group& operator=(const Group&) = delete;  // it would replace the parameters
     ~Group() = default;
     const std::vector<Tensor>& params() const { return params_; }
-    const std::vector<State>& state() const { return state_; }  ///< of each of params()
+    const std::vector<State>& state() const { return state_; }  ///< one for each of params()
 
    private:
     friend class OptimizerOf;
@@ -80,8 +80,8 @@ class CAIRN_API OptimizerOf : public Optimizer {
     std::vector<State> state_;
   };
 
-  /// Throws Error for an empty list, for options out of range, and for a parameter that is no
-  /// floating leaf, is a buffer, is expanded, or is there already.
+  /// Throws Error for an empty list, for options out of range, and for a parameter that is not a
+  /// floating leaf, is a buffer, is expanded, or is in a group already.
   void add_group(const std::vector<Tensor>& params, const Options& options = {}) {
     check_in_use();
     add(params, options);

@@ -1,4 +1,4 @@
-// The options of SGD, and its arithmetic.
+// The options of SGD and its arithmetic.
 #include <cairn/optim/internal/optimizer_of.h>
 #include <cairn/optim/sgd.h>
 
@@ -29,18 +29,18 @@ bool SGDRule::uses(const Options& o, std::size_t) { return o.momentum != 0; }
 
 void SGDRule::update(const Options& options, const Tensor& param, const Tensor& grad,
                      std::span<const Tensor> state, bool first) noexcept {
-  const auto slope = [o = options]<class T>(T p, T g) {
+  const auto full_gradient = [o = options]<class T>(T p, T g) {
     return (o.maximize ? -g : g) + static_cast<T>(o.weight_decay) * p;
   };
   if (options.momentum == 0) {
     const auto plain = [=, o = options]<class T>(T p, T g) {
-      return p - static_cast<T>(o.lr) * slope(p, g);
+      return p - static_cast<T>(o.lr) * full_gradient(p, g);
     };
     return detail::write(plain, {param}, {param, grad});
   }
   const auto with_momentum = [=, o = options]<class T>(T p, T g, T b) {
     const auto lr = static_cast<T>(o.lr), mu = static_cast<T>(o.momentum);
-    const T d = slope(p, g);
+    const T d = full_gradient(p, g);
     b = first ? d : mu * b + (1 - static_cast<T>(o.dampening)) * d;
     return std::array{p - lr * (o.nesterov ? d + mu * b : b), b};
   };

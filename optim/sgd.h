@@ -25,10 +25,10 @@ struct CAIRN_API SGDRule {
   static void each_option(O& options, F f);
   /// Throws Error unless the options are in range.
   static void check_options(std::size_t group, const Options& o);
-  /// Do the options make use of that state?
+  /// Do the options use this state?
   static bool uses(const Options& o, std::size_t state);
-  /// Moves one parameter. Everything has been checked, and the state in use is there. At its first
-  /// use it is 0.
+  /// Takes a step for one parameter. Everything has been checked. A state in use exists; if
+  /// `first`, it was just created and is 0.
   static void update(const Options& o, const Tensor& param, const Tensor& grad,
                      std::span<const Tensor> state, bool first) noexcept;
 };
@@ -39,11 +39,11 @@ struct CAIRN_API SGDRule {
 ///   if momentum: b = momentum * b + (1 - dampening) * g    (b = g at the first step)
 ///                g = nesterov ? g + momentum * b : b
 ///   p = p - lr * g
-/// A parameter without a gradient is left alone, decay included.
+/// A parameter without a gradient does not change. It is not decayed either.
 /// Source: Sutskever et al. 2013; agrees with torch.optim.SGD.
 class SGD : public OptimizerOf<SGDRule> {
  public:
-  /// The first group. add_group() says what is refused.
+  /// Creates the first group. Throws Error as add_group() does.
   explicit SGD(const std::vector<Tensor>& params, const SGDOptions& options = {})
       : OptimizerOf(params, options) {}
 };

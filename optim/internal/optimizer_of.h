@@ -1,6 +1,6 @@
 // The members of OptimizerOf. Each optimizer's source file instantiates them.
 //
-// A step and a load are prepared as a whole, checks and memory included. What remains cannot fail.
+// A step or a load first makes all checks and allocates all memory. Its writes cannot fail.
 #pragma once
 
 #include <cairn/core/autograd.h>
@@ -17,7 +17,7 @@
 
 namespace cairn::optim {
 
-// ---- what is checked ----
+// ---- checks ----
 
 inline void check_not_negative(const char* optimizer, std::size_t group, const char* option,
                                double value) {
@@ -83,15 +83,15 @@ template <class Rule>
 void OptimizerOf<Rule>::step() {
   check_in_use();
   const NoGrad guard;
-  struct Move {
+  struct Step {
     const Group& group;
     const Tensor& param;
     Tensor gradient;
     typename Group::State& state;
-    typename Group::State next;  // what becomes of the state
-    bool first = false;          // was it missing?
+    typename Group::State next;  // replaces the state
+    bool first = false;          // was a state just created?
   };
-  std::vector<Move> moves;
+  std::vector<Step> steps;
   for (std::size_t k = 0; k < groups_.size(); ++k) {
     Group& group = groups_[k];
     Rule::check_options(k, group);
@@ -99,23 +99,23 @@ void OptimizerOf<Rule>::step() {
       const Tensor& p = group.params_[i];
       check_parameter(Rule::name, k, i, p);
       if (!p.grad().defined()) continue;
-      Move& move = moves.emplace_back(Move{group, p, p.grad(), group.state_[i], group.state_[i]});
-      for (std::size_t s = 0; s < move.next.size(); ++s) {
+      Step& step = steps.emplace_back(Step{group, p, p.grad(), group.state_[i], group.state_[i]});
+      for (std::size_t s = 0; s < step.next.size(); ++s) {
         if (!Rule::uses(group, s)) continue;
         const StateName& name = Rule::state_names[s];
         const DType dtype = state_dtype(name, p);
-        if (move.next[s].defined()) {
-          move.next[s] = move.next[s].to(dtype);  // the model may have been converted
+        if (step.next[s].defined()) {
+          step.next[s] = step.next[s].to(dtype);  // the model may have been converted
         } else {
-          move.next[s] = zeros(state_shape(name, p), {.dtype = dtype});
-          move.first = true;
+          step.next[s] = zeros(state_shape(name, p), {.dtype = dtype});
+          step.first = true;
         }
       }
     }
   }
-  for (Move& move : moves) {  // from here on nothing can fail
-    move.state.swap(move.next);
-    Rule::update(move.group, move.param, move.gradient, move.state, move.first);
+  for (Step& step : steps) {  // from here on nothing can fail
+    step.state.swap(step.next);
+    Rule::update(step.group, step.param, step.gradient, step.state, step.first);
   }
 }
 
@@ -129,8 +129,8 @@ void OptimizerOf<Rule>::zero_grad(const ZeroGradOptions& options) {
       Tensor g = options.set_to_none ? Tensor() : p.grad();
       if (!g.defined()) continue;
       if (g.requires_grad() || detail::overlaps_itself(g.view_of())) {
-        // The values of a gradient that was made with create_graph are that graph's, too. One value
-        // of an expanded gradient, as that of sum() then is, stands for several elements.
+        // A graph may need the values of a gradient that was made with create_graph. One value of
+        // an expanded gradient, such as the gradient of sum(), may stand for several elements.
         g = empty_like(g);
       } else {
         detail::check_writable("zero_grad", g);
@@ -160,7 +160,7 @@ template <Arithmetic T>
 Tensor save_option(T option) {
   return full({}, option, {.dtype = DType::float64});
 }
-/// Adds a problem unless `value` is one number.
+/// Sets the option to `value`. Adds a problem unless that is one number.
 template <Arithmetic T>
 void load_option(T& option, const std::string& key, const Tensor* value, LoadPlan& plan) {
   if (value != nullptr && value->defined() && value->numel() == 1) {
@@ -170,7 +170,7 @@ void load_option(T& option, const std::string& key, const Tensor* value, LoadPla
   }
 }
 
-/// p's state. There is none if p has not stepped yet.
+/// Returns a copy of `value` as a state of p. A missing value means that p has taken no step yet.
 inline Tensor load_state(const StateName& state, const Tensor& p, const std::string& key,
                          const Tensor* value, LoadPlan& plan) {
   if (value == nullptr) return {};
@@ -188,7 +188,7 @@ template <class Rule>
 StateDict OptimizerOf<Rule>::state_dict() const {
   check_in_use();
   StateDict dict;
-  std::size_t index = 0;  // of a parameter among those of all groups
+  std::size_t index = 0;  // of the parameter, counted over all groups
   for (std::size_t k = 0; k < groups_.size(); ++k) {
     Rule::each_option(groups_[k], [&](const char* name, const auto& option) {
       dict[option_key(k, name)] = save_option(option);
