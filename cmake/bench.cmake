@@ -1,5 +1,5 @@
-# The benchmarks: Cairn's own, and the same work on its peers where they are found.
-# The invariant: a peer is never linked into a program of Cairn's, and is never required.
+# The benchmarks of Cairn, and the same benchmarks of other libraries if those are found.
+# The invariant: no program of Cairn links another library of this kind, and none is required.
 
 get_target_property(fmt_includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
 list(JOIN fmt_includes ":" fmt_includes)
@@ -15,8 +15,8 @@ foreach(source IN LISTS benchmarks)
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
 endforeach()
 
-# libtorch's CPU half, found through CMAKE_PREFIX_PATH. Its CMake package is not used: in a build for
-# CUDA it insists on the CUDA toolkit.
+# The CPU libraries of libtorch, found through CMAKE_PREFIX_PATH. Its CMake package is not used,
+# because that of a CUDA build requires the CUDA toolkit.
 find_path(TORCH_INCLUDE_DIR torch/csrc/api/include/torch/torch.h)
 find_library(TORCH_CPU_LIBRARY torch_cpu)
 find_library(TORCH_C10_LIBRARY c10)

@@ -1,5 +1,5 @@
-# What Cairn cannot do without: a BLAS with its C interface, fmt, threads.
-# The invariant: everything is found here, once, and a missing part is named with the package that brings it.
+# The dependencies of Cairn: a BLAS with its C interface, fmt and threads.
+# The invariant: each is found here only. An error names a missing one and its Debian package.
 
 find_package(Threads REQUIRED)
 
@@ -8,7 +8,7 @@ if(NOT fmt_FOUND)
   message(FATAL_ERROR "Cairn needs fmt (Debian: libfmt-dev)")
 endif()
 
-# OpenBLAS unless the user names another; failing that, whatever CMake finds.
+# The BLAS is the one that the user names, else OpenBLAS, else any that CMake finds.
 if(NOT BLA_VENDOR)
   set(BLA_VENDOR OpenBLAS)
   find_package(BLAS QUIET)

@@ -1,7 +1,7 @@
-# The C++ in the documentation, as files that tests compile: what a page shows is what runs.
+# Extracts the C++ code in the documentation into files, so that tests compile and run it.
 
-# cairn_snippets(<page> <directory>): the ```cpp blocks of each section of a page, one file a section, named after
-# its heading: "### Mean teacher" becomes mean_teacher.inc. The compiler reports errors at lines of the page.
+# cairn_snippets(<page> <directory>) writes the ```cpp blocks of each section to a file that has the
+# name of its heading: "### Mean teacher" becomes mean_teacher.inc. Compiler errors name page lines.
 function(cairn_snippets page directory)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page})
   file(READ ${page} rest)
@@ -47,7 +47,7 @@ function(cairn_snippets page directory)
     if(EXISTS ${file})
       file(READ ${file} before)
     endif()
-    if(NOT before STREQUAL ${name}_code)  # what did not change is not compiled again
+    if(NOT before STREQUAL ${name}_code)  # an unchanged file is not compiled again
       file(WRITE ${file} "${${name}_code}")
     endif()
   endforeach()

@@ -1,5 +1,5 @@
-# The tests: our own, and a user's program built in every way that Cairn can be had.
-# The invariant: ctest alone runs all of them; nothing outside the build tree is written.
+# The unit tests, and the programs of users, built against Cairn in every supported way.
+# The invariant: ctest runs all tests. Tests write to the build tree only.
 
 find_package(doctest QUIET)
 if(doctest_FOUND)
@@ -11,7 +11,7 @@ if(doctest_FOUND)
     COMPILE_DEFINITIONS CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   add_test(NAME unit COMMAND cairn_tests)
 
-  # What the documentation shows is compiled and run: each block of C++ has a test that includes it.
+  # The C++ blocks of the documentation are compiled and run: a test includes each of them.
   include(cmake/snippets.cmake)
   set(snippets ${PROJECT_BINARY_DIR}/snippets)
   foreach(page IN ITEMS ops statistics)
@@ -34,7 +34,7 @@ if(doctest_FOUND)
   add_test(NAME readme
     COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/readme.sh $<TARGET_FILE:readme_program>)
 
-  # With the pools off every block of Cairn's comes from operator new, which this program replaces.
+  # With the pools off, all memory of Cairn comes from operator new, which this program replaces.
   if(NOT CAIRN_POOLS)
     file(GLOB allocation_sources CONFIGURE_DEPENDS tests/allocation/*.cpp)
     cairn_program(cairn_allocation_tests ${allocation_sources}
@@ -48,7 +48,7 @@ else()
 endif()
 
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-  return()  # an instrumented library is for nobody's program but ours
+  return()  # users do not link an instrumented library
 endif()
 
 # What a new user would write, against the public headers alone. Each program checks its results.
