@@ -18,7 +18,7 @@ if(NOT BLA_VENDOR)
 endif()
 find_package(BLAS QUIET)
 if(NOT BLAS_FOUND)
-  message(FATAL_ERROR "Cairn needs a BLAS, OpenBLAS for preference (Debian: libopenblas-dev)")
+  message(FATAL_ERROR "Cairn needs a BLAS, preferably OpenBLAS (Debian: libopenblas-dev)")
 endif()
 
 message(STATUS "BLAS: ${BLAS_LIBRARIES}")

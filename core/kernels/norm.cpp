@@ -92,17 +92,10 @@ template <bool dense, class F, class... T>
         second[lane] += s.second;
       }
     }
-    for (; i < b.positions; ++i) {
-      const Sums s = f(static_cast<double>(in[i])...);
-      total.first += s.first;
-      total.second += s.second;
-    }
+    for (; i < b.positions; ++i) total += f(static_cast<double>(in[i])...);
   };
   for (int64_t row = 0; row < b.rows; ++row) add_run(x.template inner<dense>(row, 0)...);
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    total.first += first[lane];
-    total.second += second[lane];
-  }
+  for (std::size_t lane = 0; lane < lanes; ++lane) total += {first[lane], second[lane]};
   return total;
 }
 

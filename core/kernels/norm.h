@@ -46,14 +46,17 @@ struct NormData {
 /// Two sums over a block of a line. The blocks of line l begin at index l * line_blocks().
 struct Sums {
   double first, second;
+
+  Sums& operator+=(const Sums& more) {
+    first += more.first;
+    second += more.second;
+    return *this;
+  }
 };
 /// Adds up the sums over the blocks of a line.
 inline Sums line_sums(const NormSizes& n, const Sums* sums, int64_t line) {
   Sums total{};
-  for (int64_t i = line * n.line_blocks(); i < (line + 1) * n.line_blocks(); ++i) {
-    total.first += sums[i].first;
-    total.second += sums[i].second;
-  }
+  for (int64_t i = line * n.line_blocks(); i < (line + 1) * n.line_blocks(); ++i) total += sums[i];
   return total;
 }
 

@@ -70,7 +70,7 @@ void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t colu
   }
 }
 
-/// out[...] = finish(the fold of x over the marked dimensions, starting from `zero`).
+/// Folds x over the marked dimensions, from `zero`, and sets each output to finish(its fold).
 /// Long lines are cut into blocks, and columns into bands, which depend on the shape alone. Blocks
 /// are merged in order.
 template <class T, class Acc, class Out, class Finish>

@@ -38,8 +38,8 @@ struct Plan {
     return n;
   }
 
-  /// Calls run(offsets, n, stride) for the runs of elements along the innermost dimension that
-  /// make up [begin, end) of all elements in order.
+  /// Visits the elements [begin, end) in order, as runs along the innermost dimension. Calls
+  /// run(offsets, n, stride) for each run.
   template <class Run>
   void visit(int64_t begin, int64_t end, Run run) const {
     if (begin == end) return;  // sizes, which may be 0, are divisors below
