@@ -1,6 +1,6 @@
 // Normalisation and its gradient, for every norm. The code uses the names of this derivation.
 //
-// A group of `count` values has a mean m, a biased variance v and a scale s:
+// A group of `count` values has a mean m, a biased variance v and an inverse deviation s:
 //   m = Σx/count,   v = Σ(x-m)²/count,   s = 1/√(v+eps)
 // With the weight γ and the bias β of each value,
 //   y = a (x - m) + b,   a = γ s,   b = β
@@ -11,9 +11,9 @@
 //   dγ = Σ g (x-m) s,   dβ = Σg,   over all values with this γ or β
 // Running statistics are constants. With them, dx = h.
 //
-// A group consists of lines (core/kernels/norm.h). The kernels sum g and g (x-m) over each line. If
-// γ is constant on a line, the sums of a group, Σh and q, are those of its lines, times a. If γ
-// varies with the position, the kernels sum gγ and gγ (x-m), and each line has a = s and b = 0.
+// A group consists of lines (core/kernels/norm.h). The kernels sum g and g (x-m) over each line. Σh
+// and q of a group are the sums of its lines, each multiplied by the line's a. If γ varies with the
+// position, the kernels sum gγ and gγ (x-m), and each line has a = s and b = 0.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/norms.h>
 #include <cairn/core/internal/operands.h>
@@ -137,9 +137,10 @@ struct Lines : kernels::NormLines {
     return total;
   }
 
-  // Sets the moments from the sums of d = x - origin and d². Here m still holds the origin, a value
-  // of the group. So (origin - m)² <= count v, and the cancellation in Σd² - (Σd)²/count costs at
-  // most `count` rounding errors of a double, however far m is from 0. Constant groups have d = 0.
+  // Sets the moments from the sums of d = x - origin and d². On entry `m` holds the origin, a value
+  // of the group. So (origin - mean)² <= count v, and the cancellation in Σd² - (Σd)²/count costs
+  // at most `count` rounding errors of a double, however far the mean is from 0. In a constant
+  // group every d is 0.
   void set_moments(GroupRange range, const Moments& moments) const {
     const auto count = static_cast<double>(n.group_values());
     for (int64_t group = range.begin; group < range.end; ++group) {
