@@ -1,5 +1,5 @@
-// One sequence of 32-bit draws, from which every number is made in PyTorch's way: a seed means the
-// same here and there. (The standard library's distributions differ even among themselves.)
+// All numbers come from one sequence of 32-bit draws, by PyTorch's formulas, so that a seed gives
+// the same numbers in both. (The distributions of C++ differ from one standard library to another.)
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
@@ -23,14 +23,14 @@ namespace cairn {
 struct Generator::State {
   mutable std::mutex mutex;
   std::mt19937 engine;
-  std::optional<double> spare_normal;  // they come in pairs
+  std::optional<double> spare_normal;  // normal() computes two at a time
 
   uint64_t draw64() {  // the first draw is the high half
     const uint64_t high = engine();
     return high << 32 | engine();
   }
 
-  // [0, 1) with every bit that T holds.
+  // Uniform in [0, 1), with as many random bits as T's significand has.
   template <class T>
   T unit() {
     if constexpr (std::same_as<T, float>) {
@@ -48,7 +48,7 @@ struct Generator::State {
     return radius * std::cos(angle);
   }
 
-  // 16 normal numbers at once: the first eight units are radii, the others angles.
+  // Turns 16 uniform numbers into normal ones: the first eight give radii, the others angles.
   template <class T>
   void fill_block(std::span<T, 16> values) {
     for (std::size_t i = 0; i < 8; ++i) {
@@ -63,7 +63,7 @@ struct Generator::State {
 namespace {
 
 void check_real(const char* op, const Shape& shape, DType dtype) {
-  check(is_floating(dtype), "{}: {} {} cannot hold such numbers; make it float32 or float64", op,
+  check(is_floating(dtype), "{}: {} {} cannot hold fractions; make it float32 or float64", op,
         dtype, shape);
 }
 
@@ -76,8 +76,8 @@ void check_interval(const char* op, int64_t low, int64_t high) {
   check(low < high, "{}: there is nothing in [{}, {}); low must be less than high", op, low, high);
 }
 
-// The words of a generator's state go through a stream, the standard's only way to them. It throws
-// what goes wrong in it, where others would only take note.
+// The words of an engine's state can be read and set only through a stream. This one throws if an
+// operation on it fails, where a plain stream would only set a flag.
 struct Words : std::stringstream {
   Words() {
     imbue(std::locale::classic());
@@ -85,7 +85,7 @@ struct Words : std::stringstream {
   }
 };
 
-// f(mutable values, count) with x's own values, which must be dense.
+// Calls f with a span of x's values, for f to set. x must be contiguous.
 template <class F>
 void fill(const char* op, Tensor& x, F f) {
   detail::check_raw_write(op, x);
@@ -103,11 +103,11 @@ Generator::~Generator() = default;
 
 void Generator::manual_seed(uint64_t seed) {
   const std::lock_guard lock(state_->mutex);
-  state_->engine.seed(static_cast<uint32_t>(seed));  // the low half
+  state_->engine.seed(static_cast<uint32_t>(seed));  // the low 32 bits
   state_->spare_normal.reset();
 }
 
-// The engine's words; then whether there is a spare normal number, and its bits.
+// A state is the engine's words; then 1 if there is a spare normal number, else 0; then its bits.
 constexpr std::size_t engine_words = std::mt19937::state_size + 1;
 
 Tensor Generator::state() const {
@@ -195,7 +195,7 @@ void Generator::fill_normal(Tensor& x) {
     for (std::size_t i = 0; i + 16 <= n; i += 16) {
       state_->fill_block(values.subspan(i).template first<16>());
     }
-    if (n % 16 != 0) {  // the last block overlaps the one before, and is drawn anew
+    if (n % 16 != 0) {  // the last 16, some of them again, with new draws
       const auto last = values.template last<16>();
       for (T& value : last) value = state_->unit<T>();
       state_->fill_block(last);
@@ -205,7 +205,7 @@ void Generator::fill_normal(Tensor& x) {
 
 namespace {
 
-// f(mutable values) with int64 x's own values, which must be dense.
+// The same for int64.
 template <class F>
 void fill_int64(const char* op, Tensor& x, F f) {
   detail::check_raw_write(op, x);
@@ -234,7 +234,7 @@ void Generator::fill_permutation(Tensor& x) {
     const std::lock_guard lock(state_->mutex);
     std::iota(values.begin(), values.end(), 0);
     const bool narrow = values.size() < UINT32_MAX / 20;
-    for (std::size_t i = 0; i + 1 < values.size(); ++i) {  // Fisher and Yates
+    for (std::size_t i = 0; i + 1 < values.size(); ++i) {  // Fisher-Yates
       const uint64_t draw = narrow ? state_->engine() : state_->draw64();
       std::swap(values[i], values[i + draw % (values.size() - i)]);
     }
@@ -250,21 +250,21 @@ void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 
 namespace {
 
-// What is drawn into last of all, so that the generator moves only if nothing has failed.
-Tensor undrawn(const char* op, const Shape& shape, const TensorOptions& options) {
+// All that can fail comes before the first draw, so that a failure leaves the generator as it was.
+Tensor new_real_tensor(const char* op, const Shape& shape, const TensorOptions& options) {
   check_real(op, shape, options.dtype);
   return detail::new_tensor(op, shape, options.dtype).requires_grad_(options.requires_grad);
 }
 
 Tensor uniform(const char* op, const Shape& shape, const TensorOptions& options) {
-  Tensor x = undrawn(op, shape, options);
+  Tensor x = new_real_tensor(op, shape, options);
   const NoGrad guard;
   default_generator().fill_uniform(x, 0, 1);
   return x;
 }
 
 Tensor normal(const char* op, const Shape& shape, const TensorOptions& options) {
-  Tensor x = undrawn(op, shape, options);
+  Tensor x = new_real_tensor(op, shape, options);
   const NoGrad guard;
   default_generator().fill_normal(x);
   return x;

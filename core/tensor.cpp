@@ -1,4 +1,4 @@
-// What a tensor is: its state, reading it, its gradient. Ops, views and writing are in ops/.
+// How a tensor is created and read, and its gradient. Ops, views and in-place writes are in ops/.
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/shapes.h>
 #include <cairn/core/internal/writing.h>
@@ -16,8 +16,8 @@ namespace detail {
 TensorImpl::TensorImpl(View v) : view(std::move(v)), epoch(view.storage->epoch) {}
 
 TensorImpl::~TensorImpl() {
-  // Nobody can ask for this gradient any more. Under create_graph it may hold the graph that holds
-  // the slot, so it has to be let go here.
+  // Nobody can read this gradient any more. Under create_graph it may hold the graph that holds the
+  // slot, which is a cycle; so the gradient is released here.
   if (slot && slot->owner == this) {
     slot->owner = nullptr;
     slot->grad = {};
@@ -35,11 +35,12 @@ void TensorImpl::destroy(TensorImpl* impl) noexcept {
 
 bool TensorImpl::requires_grad() const { return node || (slot && slot->requires_grad); }
 
-// The tensor's slot, or a new one, which it does not have yet.
+// The tensor's slot, or a new one for adopt().
 static Ref<GradSlot> slot_or_new(const TensorImpl& impl) {
   return impl.slot ? impl.slot : Ref(new GradSlot);
 }
 
+// Gives `slot` to the tensor if it has none. Returns the tensor's slot.
 static GradSlot& adopt(TensorImpl& impl, const Ref<GradSlot>& slot) noexcept {
   if (!impl.slot) {
     impl.slot = slot;
@@ -142,11 +143,10 @@ void Tensor::set_grad(const Tensor& g) {
         shape(), dtype());
   check(is_floating(dtype()),
         "set_grad: {} {} cannot take a gradient, only float32 and float64 can", dtype(), shape());
-  check(g.handle().get() != handle().get(), "set_grad: {} as its own gradient; give a clone()",
-        shape());
+  check(g.handle().get() != handle().get(),
+        "set_grad: {} cannot be its own gradient; give a clone()", shape());
   check(!g.view_of().storage->guarded,
-        "set_grad: {} is a buffer, which no gradient is added to; give a clone()",
-        shape());
+        "set_grad: {} is a buffer, which cannot be a gradient; give a clone()", shape());
   detail::slot_of(impl()).grad = g;
 }
 
