@@ -7,10 +7,10 @@
 //   }
 //
 // The tensors after a gradient function are saved for it, if its input requires a gradient and
-// gradients are enabled. An op may save its own output. A saved tensor that is written to before
-// the backward is an Error then.
-// A gradient may be written with recorded ops: then it can itself be differentiated. It may have
-// the broadcast shape: the engine sums it to the input's shape.
+// gradients are enabled. An op may save its own output. backward() throws Error if a saved tensor
+// was written to in the meantime.
+// A gradient that is computed with recorded ops can itself be differentiated. It may have the
+// broadcast shape: the engine sums it to the input's shape.
 #pragma once
 
 #include <cairn/core/autograd.h>
@@ -29,7 +29,7 @@
 
 namespace cairn {
 
-/// What the function of record_joint() fills in: one gradient for each input that wants one.
+/// The gradients that the function of record_joint() sets, one for each input that wants one.
 class Gradients {
  public:
   struct Entry {
@@ -46,8 +46,8 @@ class Gradients {
 
 namespace detail {
 
-/// What messages call a parameter: its own name, after that of the module that holds it. A module
-/// gets its own name when another one takes it in; so a path is put together when it is asked for.
+/// The name of a parameter in messages: the path of the module that owns it, then its own name.
+/// A module may get its name later than its parameters, so path() joins the names when called.
 struct Name {
   std::string own;
   std::shared_ptr<const Name> owner = nullptr;
@@ -55,25 +55,25 @@ struct Name {
   std::string path() const;
 };
 
-/// Where a tensor's gradient is kept, and what happens when it arrives. The tensor and the graph
-/// share it, so that the graph does not keep a leaf's values alive.
+/// A tensor's gradient and its hooks. The tensor and the graph share it, so that the graph does not
+/// keep a leaf's values alive.
 struct GradSlot : Counted {
   static void destroy(GradSlot* slot) noexcept { delete slot; }
 
   Tensor grad;
   std::vector<std::pair<uint64_t, Ref<Hook>>> hooks;
   std::shared_ptr<const Name> name;   // of a parameter
-  const TensorImpl* owner = nullptr;  // whose .grad this is; null when that tensor has died
+  const TensorImpl* owner = nullptr;  // whose .grad this is; null once it is destroyed
   bool requires_grad = false;         // of a leaf
   bool retain = false;                // of an op's output
 
-  // Used by the walk that is under way.
+  // Used while a walk runs.
   const void* walk = nullptr;
   Tensor staged;  // the sum of the gradients so far
 };
 
-/// Where an op's gradient goes: to the op that made the input, or to a leaf, or nowhere.
-/// It knows the input's shape and dtype, not its values.
+/// Where the gradient of an input goes: to the op that made the input, to a leaf, or nowhere.
+/// It holds the input's shape and dtype, not its values.
 struct Edge {
   Ref<Node> node;
   Ref<GradSlot> leaf;
@@ -81,13 +81,13 @@ struct Edge {
   DType dtype = DType::float32;
 };
 
-/// A tensor that a node keeps for a gradient: its values, their version and where they came from.
+/// A tensor that a node keeps for a gradient: its values, their version and its place in the graph.
 class CAIRN_API SavedTensor {
  public:
   SavedTensor() = default;  ///< unpacks to an undefined tensor
   /// `y` is the output of the op that saves x.
   SavedTensor(const Tensor& x, const Tensor& y);
-  /// The tensor, in its place in the graph. Throws Error if it was written to since.
+  /// Returns the tensor, with its place in the graph. Throws Error if it was written to since.
   Tensor unpack(Node& node) const;
 
  private:
@@ -96,7 +96,7 @@ class CAIRN_API SavedTensor {
   bool is_output_ = false;
 };
 
-/// A recorded op. It is one pooled block: this header, the edges, the closure.
+/// An op that joined a graph, in one block of memory: this header, the edges, the closure.
 class CAIRN_API Node : public Counted {
  public:
   /// The closure is called as closure(node, dy, gradients).
@@ -130,11 +130,11 @@ class CAIRN_API Node : public Counted {
 
   Ref<GradSlot> slot;  // of the output, if it has hooks or retains its gradient
 
-  // Used by the walk that is under way; one thread at a time walks a graph.
-  const void* walk = nullptr;  // which one
-  Tensor arrived;              // the sum of the gradients so far
+  // Used while a walk runs; only one thread at a time may walk a graph.
+  const void* walk = nullptr;  // the walk that reached this node
+  Tensor dy_sum;               // the sum of the gradients so far
   uint32_t pending = 0;        // how many gradients are still to come
-  bool needed = false;         // is something wanted beyond this node?
+  bool needed = false;         // must the walk call the closure?
 
  private:
   struct Behaviour {
@@ -154,12 +154,12 @@ class CAIRN_API Node : public Counted {
   Node* next_dead_ = nullptr;
 };
 
-/// Are gradients enabled and does one of these inputs require one? Throws Error for an undefined
-/// output, for undefined inputs only, and for an input whose values an in-place op has changed
-/// behind its back.
+/// Returns whether gradients are enabled and one of the inputs requires one. Throws Error if the
+/// output is undefined or one of the inputs, if all inputs are undefined, or if gradients are
+/// enabled and an input is stale (TensorImpl::is_stale).
 CAIRN_API bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inputs);
 
-/// Makes `node` the origin of y and returns y.
+/// Makes `node` the node of y and returns y.
 CAIRN_API Tensor attach(const Tensor& y, Ref<Node> node);
 
 /// The leaves that a gradient of `output` reaches without passing through `input`.
@@ -167,7 +167,7 @@ CAIRN_API std::vector<Edge> leaves_between(const Tensor& output, const Tensor& i
 
 inline bool wants_gradient(const Tensor& x) { return x.defined() && x.requires_grad(); }
 
-/// Calls f(tensors...) with what was saved.
+/// Unpacks the saved tensors and calls f(tensors...).
 template <std::size_t N, class F>
 decltype(auto) with_unpacked(const std::array<SavedTensor, N>& saved, Node& node, F f) {
   return [&]<std::size_t... K>(std::index_sequence<K...>)->decltype(auto) {
@@ -177,7 +177,7 @@ decltype(auto) with_unpacked(const std::array<SavedTensor, N>& saved, Node& node
   (std::make_index_sequence<N>());
 }
 
-/// What a node keeps for one input.
+/// The gradient function of one input, with its saved tensors.
 template <class F, std::size_t N>
 struct InputGradient {
   F function;
@@ -191,21 +191,22 @@ struct InputGradient {
 
 }  // namespace detail
 
-/// One input of an op, its gradient as a function of dy and of the saved tensors, and these.
+/// One input of an op, its gradient function, and the tensors to save for that function.
 template <class F, std::size_t N>
 struct Wrt {
   const Tensor& input;
   F gradient;
   std::array<const Tensor*, N> saved;
 
-  /// What a node keeps: nothing for an input that is not tracked.
+  /// Saves the tensors; returns nothing if the input does not require a gradient.
   std::optional<detail::InputGradient<F, N>> keep(const Tensor& y) const {
     if (!detail::wants_gradient(input)) return std::nullopt;
-    detail::InputGradient<F, N> kept{gradient, {}};
-    for (std::size_t k = 0; k < N; ++k) kept.saved[k] = detail::SavedTensor(*saved[k], y);
-    return kept;
+    detail::InputGradient<F, N> result{gradient, {}};
+    for (std::size_t k = 0; k < N; ++k) result.saved[k] = detail::SavedTensor(*saved[k], y);
+    return result;
   }
 };
+/// An argument of record(): gradient(dy, saved...) returns the gradient of `input`.
 template <class F, std::derived_from<Tensor>... S>
 Wrt<F, sizeof...(S)> wrt(const Tensor& input, F gradient, const S&... saved) {
   return {input, std::move(gradient), {&saved...}};
@@ -213,7 +214,7 @@ Wrt<F, sizeof...(S)> wrt(const Tensor& input, F gradient, const S&... saved) {
 
 /// Joins y to the graph if an input is tracked, and returns it. This and record_joint() are the
 /// only ways into a graph. An absent input may be undefined. y must be a new tensor.
-/// Throws Error if y is undefined, or every input.
+/// Throws Error if y is undefined or an input, or if all inputs are undefined.
 template <class... F, std::size_t... N>
 Tensor record(const char* op, const Tensor& y, const Wrt<F, N>&... parts) {
   const Tensor* const inputs[] = {&parts.input...};
@@ -241,7 +242,8 @@ inline SavedFor saved(const Tensor& x, std::initializer_list<int> inputs) {
   return {x, bits};
 }
 
-/// record() for an op whose gradients share work: gradients(dy, dx, saved...) fills in all of them.
+/// record() for an op whose gradients share work: gradients(dy, dx, saved...) sets dx[i] for every
+/// input i with dx.wanted(i). A tensor that was not saved is undefined.
 template <class F, std::same_as<SavedFor>... S>
 Tensor record_joint(const char* op, const Tensor& y, std::span<const Tensor* const> inputs,
                     F gradients, const S&... tensors) {

@@ -1,4 +1,4 @@
-// The graph: what is saved, and what a node is.
+// The graph: saved tensors and nodes.
 #include <cairn/core/record.h>
 
 #include <unordered_set>
@@ -7,9 +7,9 @@ namespace cairn::detail {
 
 // ---- saved tensors ----
 
-// The handle is a new one. The tensor's own would keep its .grad alive, and under create_graph that
-// may hold the graph which holds this. For the op's own output it has no node, since holding that
-// node here would be a cycle.
+// The node keeps a new TensorImpl. The tensor's own would keep its .grad alive, and under
+// create_graph that gradient may hold the graph that holds this. If the tensor is the op's own
+// output, the new one has no node, since a node that holds itself is a cycle.
 SavedTensor::SavedTensor(const Tensor& x, const Tensor& y) {
   if (!x.defined()) return;
   const TensorImpl& impl = x.impl();
@@ -92,8 +92,8 @@ void Node::spend() noexcept {
     behaviour->destroy(closure());
 }
 
-// Destroying a node may drop the last reference to those it came from, and so on, a million deep.
-// Nodes that die meanwhile are therefore put on a list, and whoever came first works it off.
+// Destroying a node may release the last reference to the nodes of its inputs, and so on, a million
+// deep. To avoid recursion, inner calls put their nodes on a list, which the outermost one empties.
 void Node::destroy(Node* node) noexcept {
   thread_local Node* dead = nullptr;
   thread_local bool working = false;

@@ -1,5 +1,5 @@
-// The walk back through the graph. Everything that can fail in a walk comes before anything that a
-// user can see changes.
+// backward() and grad(): the walk back through the graph. Everything that can fail comes before the
+// first change of a .grad.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/writing.h>
@@ -24,8 +24,8 @@ using detail::GradSlot;
 using detail::Node;
 using detail::Ref;
 
-// One walk from outputs back to leaves. Everything that can fail happens before commit(), which
-// cannot; until then the leaves' gradients lie in GradSlot::staged.
+// One walk from outputs back to leaves. Gradients are summed in Node::dy_sum and GradSlot::staged.
+// Only the last loop of commit(), which cannot fail, changes a .grad.
 class Walk {
  public:
   Walk(const char* op, bool retain_graph, bool create_graph)
@@ -33,11 +33,11 @@ class Walk {
   Walk(const Walk&) = delete;
   Walk& operator=(const Walk&) = delete;
 
-  // Leaves no trace of the walk; after a failure the graph is spent.
+  // Clears the state of the walk. After a failure, frees the graph unless it is retained.
   ~Walk() {
     for (Node* node : order_) {
       if (!finished_ && running_ && !retain_graph_) node->spend();
-      node->arrived = {};
+      node->dy_sum = {};
       node->pending = 0;
       node->walk = nullptr;
       node->needed = false;
@@ -72,7 +72,7 @@ class Walk {
     roots_.push_back({output, gradient});
   }
 
-  // Without targets every leaf is one.
+  // Without targets, every leaf is a target.
   void run(std::span<const Tensor> targets) {
     discover();
     sort();
@@ -82,7 +82,7 @@ class Walk {
       const detail::TensorImpl& impl = output.impl();
       deliver(
           Edge{impl.node, impl.node ? Ref<GradSlot>() : impl.slot, output.shape(), output.dtype()},
-          gradient.defined() ? gradient : ones_like(output));
+          gradient.defined() ? gradient : ones_like(output), op_);
     }
     for (Node* node : order_) visit(*node);
   }
@@ -92,26 +92,26 @@ class Walk {
     const detail::TensorImpl& impl = target.impl();
     if (!impl.node) {
       const Tensor g = impl.slot->walk == this ? impl.slot->staged : Tensor();
-      return g.defined() ? detail::owned(hooked(*impl.slot, g)) : Tensor();
+      return g.defined() ? detail::owned(after_hooks(*impl.slot, g)) : Tensor();
     }
-    const auto found = std::find_if(kept_.begin(), kept_.end(),
-                                    [&](const auto& kept) { return kept.first == &*impl.node; });
+    const auto found = std::find_if(node_targets_.begin(), node_targets_.end(),
+                                    [&](const auto& t) { return t.first == &*impl.node; });
     return found->second.defined() ? detail::owned(found->second) : Tensor();
   }
 
   // Adds what was staged to the .grad of leaves and of tensors that retain theirs.
   void commit() {
-    for (const Staged& staged : staged_) {  // these may do anything, walk other graphs included
+    for (const Staged& staged : staged_) {  // a hook may even walk another graph
       GradSlot& slot = *staged.slot;
-      if (staged.of_leaf) slot.staged = hooked(slot, std::move(slot.staged));
+      if (staged.of_leaf) slot.staged = after_hooks(slot, std::move(slot.staged));
     }
     std::vector<std::pair<GradSlot*, Tensor>> sums;
     sums.reserve(staged_.size());
-    for (const Staged& staged : staged_) {  // may throw: nothing has changed yet
+    for (const Staged& staged : staged_) {  // may throw; no .grad has changed yet
       GradSlot& slot = *staged.slot;
       Tensor g = std::move(slot.staged);
-      const bool frozen_since = staged.of_leaf && !slot.requires_grad;
-      if (slot.owner == nullptr || frozen_since) continue;
+      const bool turned_off = staged.of_leaf && !slot.requires_grad;
+      if (slot.owner == nullptr || turned_off) continue;
       check(slot.owner->view.dtype == g.dtype(),
             "{}: a leaf {} was converted to another dtype after the forward", op_, g.shape());
       if (!slot.grad.defined()) {
@@ -137,11 +137,11 @@ class Walk {
   struct Root {
     Tensor output, gradient;
   };
-  // A slot where something has arrived. A hook may walk another graph to the same leaf: then the
-  // outer walk's sum is put aside until the inner one is done.
+  // A slot that received a gradient. If a hook walks another graph to the same leaf, outer_sum and
+  // outer_walk keep the state of the outer walk until the inner one is done.
   struct Staged {
     Ref<GradSlot> slot;
-    bool of_leaf;  // whose hooks run once, on the sum; an op's output had its own already
+    bool of_leaf;  // hooks of a leaf run in commit(), those of an op's output in visit()
     Tensor outer_sum;
     const void* outer_walk;
   };
@@ -152,12 +152,12 @@ class Walk {
     slot->walk = this;
   }
 
-  // As PyTorch does: a handle from grad() sees later sums, unless the sum is to be differentiable.
+  // As in PyTorch, a .grad is added to in place, unless the sum must be differentiable.
   static bool accumulates_in_place(const Tensor& grad) {
     return !is_grad_enabled() && !detail::overlaps_itself(grad.view_of());
   }
 
-  // Finds the nodes and counts for each how many gradients it waits for.
+  // Finds the nodes and counts how many gradients each of them will receive.
   void discover() {
     order_.reserve(32);
     for (const Root& root : roots_) {
@@ -183,7 +183,7 @@ class Walk {
     node.walk = this;
   }
 
-  // Puts every node behind all that use its output.
+  // Sorts the nodes: each comes after all nodes that use its output.
   void sort() {
     std::vector<Node*> sorted;
     sorted.reserve(order_.size());
@@ -198,15 +198,15 @@ class Walk {
     order_ = std::move(sorted);
   }
 
-  // A node is needed if a target lies beyond it; with no targets all are.
+  // A node is needed if a target lies behind it.
   void mark_needed(std::span<const Tensor> targets) {
     selective_ = !targets.empty();
     for (const Tensor& target : targets) {
       const detail::TensorImpl& impl = target.impl();
       if (impl.node) {
-        kept_.emplace_back(&*impl.node, Tensor());
+        node_targets_.emplace_back(&*impl.node, Tensor());
       } else {
-        leaves_.push_back(impl.slot.get());
+        leaf_targets_.push_back(impl.slot.get());
       }
     }
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
@@ -216,57 +216,59 @@ class Walk {
     }
   }
 
-  // Does something that is asked for lie along this edge?
+  // Does this edge lead to a target?
   bool wants(const Edge& edge) const {
-    if (edge.node) return edge.node->needed || is_kept(*edge.node);
+    if (edge.node) return edge.node->needed || is_target(*edge.node);
     return edge.leaf && is_target(*edge.leaf);
   }
   bool is_target(const GradSlot& leaf) const {
-    return !selective_ || std::find(leaves_.begin(), leaves_.end(), &leaf) != leaves_.end();
+    return !selective_ ||
+           std::find(leaf_targets_.begin(), leaf_targets_.end(), &leaf) != leaf_targets_.end();
   }
-  bool is_kept(const Node& node) const {
-    return std::any_of(kept_.begin(), kept_.end(), [&](auto& k) { return k.first == &node; });
+  bool is_target(const Node& node) const {
+    return std::any_of(node_targets_.begin(), node_targets_.end(),
+                       [&](const auto& target) { return target.first == &node; });
   }
 
   void visit(Node& node) {
-    Tensor dy = std::move(node.arrived);
+    Tensor dy = std::move(node.dy_sum);
     if (!dy.defined()) return;
     if (node.slot) {
-      dy = hooked(*node.slot, std::move(dy));
+      dy = after_hooks(*node.slot, std::move(dy));
       if (node.slot->retain && !selective_) {
         stage(node.slot, false);
         node.slot->staged = dy;
       }
     }
-    for (auto& [kept, gradient] : kept_) {
-      if (kept == &node) gradient = dy;
+    for (auto& [target, gradient] : node_targets_) {
+      if (target == &node) gradient = dy;
     }
     if (!node.needed) return;
 
     const std::span<const Edge> edges = node.edges();
-    constexpr std::size_t few = 4;  // inputs that need no allocation
-    std::array<Gradients::Entry, few> in_place;
-    std::vector<Gradients::Entry> more(edges.size() > few ? edges.size() : 0);
+    constexpr std::size_t stack_size = 4;  // up to this many inputs need no allocation
+    std::array<Gradients::Entry, stack_size> on_stack;
+    std::vector<Gradients::Entry> on_heap(edges.size() > stack_size ? edges.size() : 0);
     const std::span<Gradients::Entry> entries =
-        more.empty() ? std::span(in_place).first(edges.size()) : std::span(more);
+        on_heap.empty() ? std::span(on_stack).first(edges.size()) : std::span(on_heap);
     for (std::size_t i = 0; i < edges.size(); ++i) entries[i].wanted = wants(edges[i]);
     Gradients dx(entries);
     node.backward(dy, dx);
     if (!retain_graph_) node.spend();
-    dy = {};  // so that a gradient that only passes through is not shared
+    dy = {};  // an input whose gradient is dy itself becomes its sole owner
     for (std::size_t i = 0; i < edges.size(); ++i) {
       Tensor& g = entries[i].value;
       if (entries[i].wanted && g.defined()) deliver(edges[i], std::move(g), node.name());
     }
   }
 
-  void deliver(const Edge& edge, Tensor g, const char* from = "backward") {
+  void deliver(const Edge& edge, Tensor g, const char* from) {
     if (!wants(edge)) return;
     check(g.dtype() == edge.dtype, "{}: its gradient is {}, the input {}", from, g.dtype(),
           edge.dtype);
     if (g.shape() != edge.shape) g = detail::sum_to(from, g, edge.shape);
     if (edge.leaf && edge.leaf->walk != this) stage(edge.leaf, true);
-    Tensor& sum = edge.node ? edge.node->arrived : edge.leaf->staged;
+    Tensor& sum = edge.node ? edge.node->dy_sum : edge.leaf->staged;
     if (!sum.defined()) {
       sum = std::move(g);
     } else if (!is_grad_enabled() && detail::is_sole_owner(sum)) {
@@ -276,7 +278,8 @@ class Walk {
     }
   }
 
-  Tensor hooked(const GradSlot& slot, Tensor g) const {
+  // Calls the hooks of a slot, one after the other. Returns the gradient that they leave.
+  Tensor after_hooks(const GradSlot& slot, Tensor g) const {
     const auto hooks = slot.hooks;  // a hook may remove itself
     for (const auto& [id, hook] : hooks) {
       Tensor replacement = hook->call(g);
@@ -291,14 +294,14 @@ class Walk {
 
   const char* op_;
   bool retain_graph_;
-  GradMode mode_;  // closures and hooks build a graph of their own only if one is wanted
+  GradMode mode_;  // closures and hooks build a graph only under create_graph
   bool running_ = false, finished_ = false;
-  std::vector<Root> roots_;   // hold the graph, whatever a hook lets go
-  std::vector<Node*> order_;  // found; then sorted
+  std::vector<Root> roots_;   // keep the graph alive, even if a hook releases it
+  std::vector<Node*> order_;  // as found; later sorted
   std::vector<Staged> staged_;
-  bool selective_ = false;  // only these are wanted:
-  std::vector<std::pair<const Node*, Tensor>> kept_;
-  std::vector<const GradSlot*> leaves_;
+  bool selective_ = false;                                    // are there targets?
+  std::vector<std::pair<const Node*, Tensor>> node_targets_;  // with their gradients
+  std::vector<const GradSlot*> leaf_targets_;
 };
 
 }  // namespace
