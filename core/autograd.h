@@ -1,4 +1,4 @@
-// Gradients, as a user asks for them. record.h says how an op takes part.
+// How a user asks for gradients. record.h says how an op joins the graph.
 #pragma once
 
 #include <cairn/core/tensor.h>
@@ -7,8 +7,8 @@
 
 namespace cairn {
 
-/// Does an op on tensors that require gradients join the graph? Each thread has its own answer,
-/// which is true at first.
+/// Returns whether an op on tensors that require gradients joins the graph. Each thread has its
+/// own setting, which starts as true.
 CAIRN_API bool is_grad_enabled();
 
 /// Enables or disables gradients for a scope.
@@ -29,15 +29,16 @@ class CAIRN_API NoGrad : GradMode {
   NoGrad() : GradMode(false) {}
 };
 
+/// The options of grad(). The graph options are those of BackwardOptions.
 struct GradOptions {
-  std::vector<Tensor> grad_outputs = {};  ///< one for each output; an undefined one is 1
+  std::vector<Tensor> grad_outputs = {};  ///< one for each output; undefined means 1
   bool retain_graph = false;
   bool create_graph = false;
-  bool allow_unused = false;
+  bool allow_unused = false;  ///< allow inputs on which the outputs do not depend
 };
 
-/// Returns d(outputs)/d(inputs) and touches no .grad. An input on which the outputs do not depend
-/// is an Error, or an undefined gradient with allow_unused.
+/// Returns d(outputs)/d(input) for each input and changes no .grad. Throws Error if the outputs do
+/// not depend on an input; with allow_unused that input gets an undefined gradient instead.
 CAIRN_API std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                                    const std::vector<Tensor>& inputs,
                                    const GradOptions& options = {});

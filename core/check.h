@@ -1,5 +1,4 @@
-// check() is the one way to report misuse. Misuse throws Error; memory that cannot be had throws
-// std::bad_alloc, as everywhere in C++.
+// check() throws Error for misuse. A failed allocation throws std::bad_alloc, as everywhere in C++.
 #pragma once
 
 #include <cairn/core/format.h>
@@ -13,13 +12,13 @@
 
 namespace cairn {
 
-/// What is thrown for misuse.
+/// The exception for misuse.
 /// Reads "op 'module.path': what was given -> what was expected -> what to do".
 /// After a throw nothing has changed.
 class CAIRN_API Error : public std::exception {
  public:
-  /// From "op: what is wrong"; without a colon there is no op. Where there is no memory left for
-  /// the message, its beginning is kept.
+  /// Takes "op: what is wrong"; a message without ": " has no op. If no memory is left, only the
+  /// first 119 characters are kept.
   explicit Error(std::string_view message) noexcept;
   Error(const Error& other) noexcept;
   Error& operator=(const Error& other) noexcept;
@@ -27,19 +26,19 @@ class CAIRN_API Error : public std::exception {
 
   const char* what() const noexcept override;
 
-  /// Puts a name in front of the path. Each module call that an Error passes does so; if there is
-  /// no memory left for it, the message stays as it was.
+  /// Puts `slot` in front of the module path. Each module call that the Error passes through does
+  /// so. If no memory is left, the message stays as it is.
   void enter(std::string_view slot) noexcept;
 
  private:
   struct Text;
 
   detail::Ref<Text> text_;  // shared, so that copying cannot throw
-  char plain_[120] = {};    // the message where text_ is empty
+  char plain_[120] = {};    // the message if text_ is empty
 };
 
-/// What is thrown where a block of Cairn's own cannot be had; what the standard library throws
-/// passes through as it is. After a throw nothing has changed.
+/// The exception for a block that Cairn's allocator cannot get. A std::bad_alloc of the standard
+/// library passes through unchanged. After a throw nothing has changed.
 class CAIRN_API OutOfMemory : public std::bad_alloc {
  public:
   /// Reads "op: cannot allocate N bytes". The text lies in the object itself.
@@ -54,7 +53,7 @@ namespace detail {
 
 [[noreturn]] CAIRN_API void fail(fmt::string_view message, fmt::format_args args);
 
-/// v as a message shows it: a NaN without its sign, which means nothing.
+/// Returns v as messages show it: a NaN loses its sign, which means nothing.
 template <class T>
 decltype(auto) shown(const T& v) {
   if constexpr (std::is_floating_point_v<T>) {

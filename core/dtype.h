@@ -1,4 +1,4 @@
-// The three kinds of element, and the numbers that stand beside them.
+// The three element types, and numbers as operands.
 #pragma once
 
 #include <cairn/core/check.h>
@@ -28,8 +28,8 @@ inline constexpr DType dtype_of = std::same_as<T, float>    ? DType::float32
 constexpr bool is_floating(DType dtype) { return dtype != DType::int64; }
 constexpr int64_t element_size(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
 
-/// A conversion that is defined for every value: a floating number that an integer cannot hold
-/// becomes the smallest integer, as on x86; integers wrap.
+/// Converts any value, without undefined behaviour. A floating number that an integer cannot hold,
+/// or NaN, becomes the smallest integer, as on x86; integers wrap.
 template <Arithmetic To, Arithmetic From>
 constexpr To convert(From value) {
   if constexpr (std::integral<To> && std::floating_point<From> && !std::same_as<To, bool>) {
@@ -43,12 +43,12 @@ constexpr To convert(From value) {
   }
 }
 
-/// A number beside a tensor: whole or not, it takes the tensor's dtype. An integer beyond int64
-/// counts as a floating number.
+/// A number that is an operand of an op, which converts it to the tensor's dtype. An integer that
+/// int64 cannot hold is kept as a double.
 class Scalar {
  public:
   template <Arithmetic T>
-  Scalar(T value)  // NOLINT(google-explicit-constructor): a number is meant to become one
+  Scalar(T value)  // NOLINT(google-explicit-constructor): a number converts implicitly
       : integral_(std::integral<T>) {
     if constexpr (std::integral<T>) {
       whole_ = static_cast<int64_t>(value);
@@ -61,7 +61,7 @@ class Scalar {
   T to() const {
     return integral_ ? convert<T>(whole_) : convert<T>(real_);
   }
-  /// Can an int64 tensor take it?
+  /// Returns whether int64 holds the value exactly.
   bool is_whole() const { return integral_ || real_ == static_cast<double>(to<int64_t>()); }
 
  private:

@@ -1,4 +1,4 @@
-// What a shared libcairn shows: everything else is hidden.
+// Marks what a shared libcairn exports; everything else is hidden.
 #pragma once
 
 #define CAIRN_API __attribute__((visibility("default")))

@@ -1,5 +1,5 @@
-// fmt prints what Cairn has to show: `fmt::print("{}", x)`.
-// Only fmt/core.h is included here, since every user's file includes this one.
+// fmt formatters for Cairn's types: `fmt::print("{}", x)`.
+// Includes only fmt/core.h, since every user's file includes this header.
 #pragma once
 
 #include <cairn/core/export.h>
@@ -32,7 +32,7 @@ using TextFormatter = fmt::formatter<fmt::string_view>;
 CAIRN_API auto write(const TextFormatter& spec, const std::string& text, fmt::format_context& to)
     -> fmt::format_context::iterator;
 
-/// A formatter for anything with a to_string(); takes a string's width and alignment.
+/// Formats a type that has to_string(), with the width and alignment of a string.
 template <class T>
 struct Printed : TextFormatter {
   auto format(const T& value, fmt::format_context& to) const {

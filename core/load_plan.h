@@ -1,4 +1,4 @@
-// A load in two steps: everything is prepared and checked, then it is written as a whole.
+// Loading in two steps: every write is prepared and checked before the first one is done.
 #pragma once
 
 #include <cairn/core/tensor.h>
@@ -10,8 +10,8 @@
 
 namespace cairn {
 
-/// What a load will write, and every reason why it cannot. A module, an optimizer and a generator
-/// can add to the same plan. Then check() throws, or commit() writes all of it.
+/// The writes of a load, and every problem that forbids it. A module, an optimizer and a generator
+/// can add to the same plan. Then check() throws, or commit() does all the writes.
 class CAIRN_API LoadPlan {
  public:
   LoadPlan() = default;
@@ -19,18 +19,18 @@ class CAIRN_API LoadPlan {
   LoadPlan& operator=(const LoadPlan&) = delete;
   ~LoadPlan();
 
-  /// commit() gives `target` these values, converted to its dtype. The shapes must be equal.
+  /// commit() writes `values` to `target`, converted to its dtype. The shapes must be equal.
   void write(const Tensor& target, const Tensor& values);
-  /// commit() calls `apply`, after the values are written. `apply` must not throw. What it owns is
-  /// dropped with the plan, if the plan is not committed.
+  /// commit() calls `apply` after all values are written. `apply` must not throw. A plan that is
+  /// not committed never calls it.
   void then(std::function<void()> apply);
   /// Adds a line to the Error of check().
   void problem(std::string text);
 
-  /// Throws Error "<op>: nothing was loaded, because" and every problem, if there is one. Copies
-  /// those values that share memory with a target.
+  /// Throws Error "<op>: nothing was loaded, because ..." with all problems, if there are any.
+  /// Otherwise copies the values that share a storage with a target.
   void check(const char* op);
-  /// Cannot fail. check() comes first.
+  /// Does all the writes. Cannot fail. Call check() first.
   void commit() noexcept;
 
  private:

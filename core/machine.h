@@ -1,4 +1,4 @@
-// What Cairn knows of the machine it runs on and takes from it.
+// The number of threads, the memory in use, and how the library was built.
 #pragma once
 
 #include <cairn/core/format.h>
@@ -8,31 +8,31 @@
 
 namespace cairn {
 
-/// How many threads large operations may use, the calling one included; at first the number of
-/// processors. The number never changes a result. Throws Error unless n is 1 to 4096.
+/// Sets how many threads a large op may use, the calling one included. The default is the number
+/// of processors. The number never changes a result. Throws Error unless n is 1 to 4096.
 CAIRN_API void set_num_threads(int64_t n);
 CAIRN_API int64_t num_threads();
 
-/// Memory held for tensor data, in bytes.
+/// The memory that Cairn holds, in bytes.
 struct MemoryStats {
-  int64_t in_use;  ///< by living tensors
-  int64_t cached;  ///< freed, kept for reuse: by the process and by the calling thread
-  int64_t peak;    ///< the most that was ever in use
+  int64_t in_use;  ///< data of living tensors; borrowed memory does not count
+  int64_t cached;  ///< free blocks kept for reuse, by the process and by the calling thread
+  int64_t peak;    ///< the largest in_use so far
 };
 CAIRN_API MemoryStats memory_stats();
 
-/// Gives back to the system what is cached by the process and by the calling thread.
+/// Returns to the system the blocks that the process and the calling thread cache.
 CAIRN_API void release_cached_memory();
 
 /// "0.2.0"
 CAIRN_API std::string version();
 
-/// What this library was built with and found.
+/// How this library was built, and which BLAS it found.
 struct BuildInfo {
   std::string version;
   std::string compiler;
   std::string blas;             ///< OpenBLAS's own description, or "CBLAS" for another library
-  std::string blas_core;        ///< the core OpenBLAS chose its kernels for
+  std::string blas_core;        ///< the CPU core for which OpenBLAS chose its kernels
   std::string instruction_set;  ///< what Cairn's own kernels are compiled for
 };
 CAIRN_API BuildInfo build_info();

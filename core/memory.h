@@ -1,4 +1,4 @@
-// Blocks for storages, tensors and graph nodes: taken from the system once, then reused.
+// A caching allocator for storages, tensors and graph nodes: freed blocks are reused.
 #pragma once
 
 #include <cairn/core/export.h>
@@ -12,10 +12,10 @@ inline constexpr std::size_t alignment = 64;  // a cache line, and the widest ve
 /// At least `bytes` bytes, aligned to a cache line. Throws OutOfMemory naming `op`.
 CAIRN_API void* allocate(const char* op, std::size_t bytes);
 
-/// Takes back a block of allocate(); `bytes` as given there.
+/// Frees a block of allocate(). `bytes` must be the number that allocate() was given.
 CAIRN_API void deallocate(void* block, std::size_t bytes) noexcept;
 
-/// Keeps the count behind memory_stats().
+/// Adds `bytes`, which may be negative, to MemoryStats::in_use.
 void count_data(std::ptrdiff_t bytes) noexcept;
 
 }  // namespace cairn::detail

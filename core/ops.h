@@ -1,5 +1,5 @@
-// Every public op. All broadcast like NumPy, take a number wherever a tensor may stand, and are
-// differentiable to any order; mixing dtypes is an Error that names both.
+// Every public op. Elementwise ops broadcast like NumPy; an operand of an operator may be a number.
+// Ops with a floating result are differentiable to any order. Mixing dtypes throws Error.
 #pragma once
 
 #include <cairn/core/autograd.h>
@@ -11,10 +11,10 @@
 
 namespace cairn {
 
-// ---- making tensors ----
+// ---- creating tensors ----
 
-/// A nested list of numbers, only as an argument: 2.5 is a scalar, {2.5} is [1], {{5}} is [1, 1],
-/// {} is [0]. (It points at the list, which dies with the call.)
+/// A number or a nested list: 2.5 has shape [], {2.5} has [1], {{5}} has [1, 1], {} has [0].
+/// Use it only as the argument of tensor(): it points at a list that dies with the call.
 class CAIRN_API Literal {
  public:
   template <Arithmetic T>
@@ -32,8 +32,8 @@ class CAIRN_API Literal {
   bool is_list_ = false;
 };
 
-/// tensor({{1, 2}, {3, 4}}). The dtype is float32 unless given, for integers too.
-/// Throws Error for ragged lists and beyond rank 4.
+/// tensor({{1, 2}, {3, 4}}). The dtype is float32 unless given, also for integers.
+/// Throws Error for ragged lists, beyond rank 4, and for a fraction with int64.
 CAIRN_API Tensor tensor(const Literal& values, const TensorOptions& options = {});
 
 CAIRN_API Tensor empty(const Shape& shape, const TensorOptions& options = {});  ///< values not set
@@ -42,7 +42,7 @@ CAIRN_API Tensor ones(const Shape& shape, const TensorOptions& options = {});
 CAIRN_API Tensor full(const Shape& shape, Scalar value, const TensorOptions& options = {});
 /// The n x n identity.
 CAIRN_API Tensor eye(int64_t n, const TensorOptions& options = {});
-/// 0, 1, ... end - 1; or begin, begin + step, ... before end. float32 unless given.
+/// begin, begin + step, ... before end. Unless given, begin is 0, step 1 and the dtype float32.
 CAIRN_API Tensor arange(Scalar end, const TensorOptions& options = {});
 CAIRN_API Tensor arange(Scalar begin, Scalar end, const TensorOptions& options = {});
 CAIRN_API Tensor arange(Scalar begin, Scalar end, Scalar step, const TensorOptions& options = {});
@@ -55,7 +55,7 @@ CAIRN_API Tensor zeros_like(const Tensor& x);
 CAIRN_API Tensor ones_like(const Tensor& x);
 CAIRN_API Tensor full_like(const Tensor& x, Scalar value);
 
-/// Copies; the dtype is the element's.
+/// Copies `values`, in row-major order; the dtype is theirs. Throws Error unless they fill `shape`.
 CAIRN_API Tensor from_data(std::span<const float> values, const Shape& shape);
 CAIRN_API Tensor from_data(std::span<const double> values, const Shape& shape);
 CAIRN_API Tensor from_data(std::span<const int64_t> values, const Shape& shape);
@@ -64,8 +64,8 @@ namespace detail {
 CAIRN_API Tensor borrow(void* data, const Shape& shape, DType dtype,
                         std::unique_ptr<Deleter> deleter);
 }  // namespace detail
-/// Borrows `data`, dense and row-major; deleter(data) is called when the last tensor that sees it
-/// dies. Without a deleter the caller keeps the memory alive.
+/// Uses the caller's memory, dense and row-major, without a copy. deleter(data) is called when the
+/// last tensor on this memory is destroyed. Without a deleter the caller keeps the memory alive.
 template <Element T, class F = std::nullptr_t>
 Tensor from_blob(T* data, const Shape& shape, F deleter = nullptr) {
   if constexpr (std::is_same_v<F, std::nullptr_t>) {
@@ -138,7 +138,7 @@ CAIRN_API Tensor operator>=(const Tensor& a, const Tensor& b);
 CAIRN_API Tensor operator>=(const Tensor& a, Scalar b);
 CAIRN_API Tensor operator>=(Scalar a, const Tensor& b);
 
-/// a where the int64 mask is not 0, else b.
+/// Takes a where the int64 mask is not 0, else b.
 CAIRN_API Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
 CAIRN_API Tensor where(const Tensor& mask, const Tensor& a, Scalar b);
 CAIRN_API Tensor where(const Tensor& mask, Scalar a, const Tensor& b);
@@ -146,7 +146,7 @@ CAIRN_API Tensor where(const Tensor& mask, Scalar a, const Tensor& b);
 /// Is |a - b| <= atol + rtol |b| everywhere? NaN is close to nothing. Not differentiable.
 CAIRN_API bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8);
 
-// ---- functions of one element; int64 gives float32 where the result is no integer ----
+// ---- elementwise functions; int64 gives float32 unless every result is an integer ----
 
 CAIRN_API Tensor exp(const Tensor& x);
 CAIRN_API Tensor expm1(const Tensor& x);
@@ -166,20 +166,20 @@ CAIRN_API Tensor sigmoid(const Tensor& x);   ///< 1 / (1 + exp(-x))
 CAIRN_API Tensor relu(const Tensor& x);      ///< max(x, 0); its gradient at 0 is 0
 CAIRN_API Tensor gelu(const Tensor& x);      ///< x Phi(x), by erf (Hendrycks & Gimpel 2016)
 CAIRN_API Tensor silu(const Tensor& x);      ///< x sigmoid(x)
-CAIRN_API Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)), x itself above 20
+CAIRN_API Tensor softplus(const Tensor& x);  ///< log(1 + exp(x)); x for x > 20
 /// x where x > 0, else slope * x; the gradient at 0 is slope.
 CAIRN_API Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-/// x between low and high; the gradient passes where low < x < high, as in PyTorch.
+/// min(max(x, low), high). The gradient is 0 unless low < x < high, as in PyTorch 2.15.
 CAIRN_API Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 
-// ---- reduction; negative dimensions count from the end, and no dimensions mean all ----
+// ---- reductions; a negative dimension counts from the end, and an empty list means all ----
 
 CAIRN_API Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-/// Of floating tensors; the mean of no values is NaN.
+/// The mean of no values is NaN. Throws Error for int64.
 CAIRN_API Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// Sum of squared deviations / (count - correction).
 CAIRN_API Tensor var(const Tensor& x, const Dims& dims = {}, const VarOptions& options = {});
-/// The gradient is shared evenly among equal extremes. NaN wins. Throws Error for no values.
+/// Equal extremes share the gradient evenly. NaN counts as the extreme. Throws Error for no values.
 CAIRN_API Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 CAIRN_API Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 /// The int64 index of the first largest value along d.
@@ -191,17 +191,18 @@ CAIRN_API Tensor log_softmax(const Tensor& x, int64_t d);
 
 // ---- linear algebra ----
 
-/// (n, k) x (k, m) -> (n, m). A vector stands for a row on the left, a column on the right.
-/// More dimensions are batches, and broadcast.
+/// Shape: a (*, n, k), b (*, k, m) -> y (*, n, m); the batch dimensions * broadcast. A vector
+/// counts as a row on the left and as a column on the right, and y lacks that dimension.
 CAIRN_API Tensor matmul(const Tensor& a, const Tensor& b);
 /// y = x Wᵀ + b. Shape: x (*, in), weight (out, in), bias (out) or undefined -> y (*, out).
 CAIRN_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
-// ---- joining and picking ----
+// ---- joining and indexing ----
 
-/// The parts side by side along d; one of shape [0] joins any others.
+/// Joins the parts along dimension d. Other dimensions must agree; a part of shape [0] is skipped.
 CAIRN_API Tensor cat(std::span<const Tensor> parts, int64_t d = 0);
 CAIRN_API Tensor cat(std::initializer_list<Tensor> parts, int64_t d = 0);
+/// Joins parts of one shape along a new dimension d.
 CAIRN_API Tensor stack(std::span<const Tensor> parts, int64_t d = 0);
 CAIRN_API Tensor stack(std::initializer_list<Tensor> parts, int64_t d = 0);
 /// The slices of x along d at the positions in `index` (int64, rank 1).
@@ -209,7 +210,7 @@ CAIRN_API Tensor index_select(const Tensor& x, int64_t d, const Tensor& index);
 /// y[i][j] = x[index[i][j]][j] for d = 0, and so on. index (int64) has x's rank and is no larger
 /// than x except along d.
 CAIRN_API Tensor gather(const Tensor& x, int64_t d, const Tensor& index);
-/// int64 labels in [0, n) -> int64 (*, n), 1 at the label. Convert with .to() for a loss.
+/// Shape: labels (*), int64 in [0, n) -> (*, n) int64, 1 at the label. Use .to() for a loss.
 CAIRN_API Tensor one_hot(const Tensor& labels, int64_t n);
 
 // ---- losses and normalisation ----
@@ -218,28 +219,30 @@ enum class Reduction : unsigned char { mean, sum, none };
 
 struct MSELossOptions {
   Reduction reduction = Reduction::mean;
-  bool broadcast = false;  ///< allow shapes that differ
+  bool broadcast = false;  ///< allows shapes that differ
 };
-/// The mean (sum, or each) of (x - target)². Throws Error if the shapes differ, unless
-/// `broadcast` allows it. The mean of no values is NaN.
+/// The mean of (x - target)², or the sum, or each value, by `reduction`. The mean of no values is
+/// NaN. Throws Error if the shapes differ, unless `broadcast` is set.
 CAIRN_API Tensor mse_loss(const Tensor& x, const Tensor& target,
                           const MSELossOptions& options = {});
 
 /// The mean of -log softmax(logits)[label]. Shape: logits (N, C), labels (N) int64 -> scalar.
+/// Throws Error for a label outside [0, C).
 CAIRN_API Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
 struct BatchNormFunctionOptions {
   bool training = false;
-  double momentum = 0.1;  ///< the weight of the new batch in the running tensors
+  double momentum = 0.1;  ///< the weight of the batch when running tensors are updated
   double eps = 1e-5;
 };
-/// Normalises each channel over batch and positions.
+/// Normalises each channel over batch and positions. In training, writes to the running tensors.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias
 /// Shape: x (N, C, *) -> y (N, C, *); the other tensors (C) or undefined.
-/// In training mean and var are the batch's, and running_mean and running_var, if defined, move
-/// towards them by `momentum`; else they are the running tensors.
+/// In training mean and var are the batch's, and the running tensors, if defined, are updated:
+///   running = (1 - momentum) * running + momentum * batch
+/// Otherwise mean and var are running_mean and running_var, which must be defined.
 /// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var.
-/// Throws Error if C differs, or in training with one value per channel; then nothing has moved.
+/// Throws Error if C differs, or in training with one value per channel.
 /// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.functional.batch_norm.
 CAIRN_API Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var,
                             const Tensor& weight = {}, const Tensor& bias = {},

@@ -1,7 +1,7 @@
-// Random numbers, PyTorch's for PyTorch's seeds:
-//   rand, randint and randperm (of fewer than 2e8), and initial weights, bit for bit;
-//   randn to rounding, which in float32 and for 16 numbers or more is about 1e-6, as PyTorch's
-//   vectorised logarithm and cosine depend on the machine. What follows a draw agrees in any case.
+// The random numbers that PyTorch draws for the same seed:
+//   rand, randint, randperm (of fewer than 2e8 numbers) and initial weights agree bit for bit;
+//   randn agrees up to rounding, about 1e-6 in float32 for 16 numbers or more, because PyTorch's
+//   vectorised logarithm and cosine depend on the machine. Later draws agree in any case.
 #pragma once
 
 #include <cairn/core/load_plan.h>
@@ -10,8 +10,8 @@
 
 namespace cairn {
 
-/// A Mersenne Twister (mt19937). May be used from several threads; each draw of a tensor is one
-/// uninterrupted run of the sequence.
+/// A Mersenne Twister (mt19937). Several threads may use it: a tensor takes consecutive draws.
+/// A fill throws Error unless x is contiguous, has the right dtype and may be written in place.
 class CAIRN_API Generator {
  public:
   explicit Generator(uint64_t seed = 5489);
@@ -19,23 +19,24 @@ class CAIRN_API Generator {
   Generator(const Generator&) = delete;
   Generator& operator=(const Generator&) = delete;
 
+  /// Restarts the sequence. Only the low 32 bits of `seed` count.
   void manual_seed(uint64_t seed);
 
-  /// Where in its sequence the generator is, as an int64 tensor that can be kept and compared.
+  /// The position in the sequence, as an int64 tensor that can be saved and compared.
   Tensor state() const;
-  /// Throws Error for what no state() has given.
+  /// Throws Error unless `state` is one that state() can return.
   void set_state(const Tensor& state);
   /// Adds the same, or its problem, to a plan that may hold more. Until plan.commit() the generator
   /// must live.
   void plan_load(LoadPlan& plan, const Tensor& state);
 
-  /// Fills x with numbers from U[low, high), bit for bit PyTorch's for the same seed; as there,
-  /// rounding may give high itself.
+  /// Fills x with numbers from U[low, high). As in PyTorch, rounding may give `high` itself.
+  /// Throws Error unless low <= high and both and their difference are finite.
   void fill_uniform(Tensor& x, double low, double high);
   /// Fills x with N(0, 1) by the Box-Muller method.
   void fill_normal(Tensor& x);
-  /// Fills int64 x with integers from [low, high): remainders of 32-bit draws, or of 64-bit ones
-  /// from 2^28 on, so that no number is more than a sixteenth likelier than another.
+  /// Fills int64 x with integers from [low, high). Each is the remainder of a 32-bit draw, or of a
+  /// 64-bit draw if high - low >= 2^28, so that none is more than 1/16 likelier than another.
   void fill_integers(Tensor& x, int64_t low, int64_t high);
   /// Fills int64 x with 0, 1, ... numel - 1 in random order.
   void fill_permutation(Tensor& x);
@@ -47,15 +48,16 @@ class CAIRN_API Generator {
   std::unique_ptr<State> state_;
 };
 
-/// What rand() and its kind draw from, and what initial weights are drawn from.
+/// The generator from which rand(), randn(), randint(), randperm() and initial weights draw.
 CAIRN_API Generator& default_generator();
-/// Starts the default generator's sequence anew.
+/// Seeds the default generator.
 CAIRN_API void manual_seed(uint64_t seed);
 
 /// Uniform in [0, 1).
 CAIRN_API Tensor rand(const Shape& shape, const TensorOptions& options = {});
 /// Standard normal.
 CAIRN_API Tensor randn(const Shape& shape, const TensorOptions& options = {});
+/// The same with x's shape and dtype.
 CAIRN_API Tensor rand_like(const Tensor& x);
 CAIRN_API Tensor randn_like(const Tensor& x);
 /// int64 in [low, high).

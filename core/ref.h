@@ -1,4 +1,4 @@
-// Counted references, the count inside the object; atomic, so handles may cross threads.
+// Reference counting: the count lies in the object and is atomic, so that threads may share it.
 #pragma once
 
 #include <atomic>
@@ -7,7 +7,7 @@
 
 namespace cairn::detail {
 
-/// A class that is held by Ref<T>: it has a count and T has `static void destroy(T*) noexcept`.
+/// The base of a class T that Ref<T> holds. T must have `static void destroy(T*) noexcept`.
 struct Counted {
   Counted() = default;
   Counted(const Counted&) = delete;

@@ -1,4 +1,4 @@
-// Dimensions and strides: lists of at most eight numbers that never touch the heap.
+// Shape, Strides and Dims: lists of at most eight numbers, without heap memory.
 #pragma once
 
 #include <cairn/core/check.h>
@@ -20,7 +20,7 @@ concept IntegerRange = requires(const R& range) {
   requires std::integral<std::remove_cvref_t<decltype(*std::data(range))>>;
 };
 
-/// What Shape, Strides and Dims share. Prints as [2, 3].
+/// The base of Shape, Strides and Dims. Prints as [2, 3].
 class CAIRN_API DimList {
  public:
   static constexpr int64_t max_rank = 8;
@@ -39,6 +39,7 @@ class CAIRN_API DimList {
     check(size_ < max_rank, "shape: more than {} dimensions are not supported", max_rank);
     values_[static_cast<std::size_t>(size_++)] = value;
   }
+  /// Puts `value` before dimension d, or at the end if d is size(). Throws Error out of range.
   void insert(int64_t d, int64_t value);
   void erase(int64_t d);
 
@@ -50,7 +51,7 @@ class CAIRN_API DimList {
   }
   bool equals(const DimList& other) const {
     if (size_ != other.size_) return false;
-    for (std::size_t d = 0; d < static_cast<std::size_t>(size_); ++d) {  // inline, unlike memcmp
+    for (std::size_t d = 0; d < static_cast<std::size_t>(size_); ++d) {  // inlined, unlike memcmp
       if (values_[d] != other.values_[d]) return false;
     }
     return true;
@@ -74,19 +75,19 @@ class CAIRN_API Shape : public DimList {
   Shape() = default;
   Shape(std::initializer_list<int64_t> sizes) : DimList(sizes.begin(), sizes.end()) {}
   template <IntegerRange R>
-  Shape(const R& sizes)  // NOLINT(google-explicit-constructor): a vector serves as a shape
+  Shape(const R& sizes)  // NOLINT(google-explicit-constructor): a vector converts to a shape
       : DimList(std::data(sizes), std::data(sizes) + std::size(sizes)) {}
   template <std::input_iterator It>
   Shape(It first, It last) : DimList(first, last) {}
 
-  /// The number of elements. Throws Error naming `op` if a dimension is negative or the sizes,
-  /// 0 aside, multiply to more than 2^63.
+  /// The number of elements. Throws Error naming `op` if a size is negative, or if the
+  /// product of the sizes other than 0 is 2^63 or more.
   int64_t numel(const char* op = "shape") const;
 
   friend bool operator==(const Shape& a, const Shape& b) { return a.equals(b); }
 };
 
-/// How many elements lie between neighbours along each dimension.
+/// The distance between neighbours along each dimension, in elements.
 class CAIRN_API Strides : public DimList {
  public:
   Strides() = default;

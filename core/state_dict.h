@@ -1,4 +1,4 @@
-// Named tensors in order: what a model or an optimizer consists of.
+// Named tensors in order: the state of a model or an optimizer.
 #pragma once
 
 #include <cairn/core/tensor.h>
@@ -20,8 +20,9 @@ class CAIRN_API StateDict {
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// Throws Error if there is no such name.
   const Tensor& at(std::string_view name) const;
-  /// The tensor of that name, undefined and at the end if there was none.
+  /// The tensor of that name. Appends an undefined one if there is none.
   Tensor& operator[](std::string_view name);
+  /// Does nothing if there is no such name.
   void erase(std::string_view name);
 
   auto begin() const { return items_.begin(); }

@@ -1,4 +1,4 @@
-// Bytes that tensors share, and a version number that every write moves.
+// The bytes that tensors share, and a version number that every write increases.
 #pragma once
 
 #include <cairn/core/memory.h>
@@ -9,13 +9,13 @@
 
 namespace cairn::detail {
 
-/// What is called when borrowed memory is no longer needed.
+/// Its run() is called when borrowed memory is no longer needed.
 struct CAIRN_API Deleter {
   virtual ~Deleter() = default;
   virtual void run() noexcept = 0;
 };
 
-/// One block: this header, then the data; or the header alone, beside memory that is borrowed.
+/// One block: this header, then the data. If the data is borrowed, the header alone.
 class Storage : public Counted {
  public:
   static Ref<Storage> allocate(const char* op, std::size_t bytes);
@@ -23,15 +23,15 @@ class Storage : public Counted {
   static void destroy(Storage* storage) noexcept;
 
   std::byte* data() const { return data_; }
-  /// Takes over what is called when borrowed data is no longer needed.
+  /// Takes ownership of the deleter of borrowed data.
   void set_deleter(Deleter* deleter) noexcept { deleter_ = deleter; }
 
-  /// Counts the writes, to any part. A tensor saved for backward is good while this stands still.
+  /// Counts the writes to any part. A saved tensor is valid while this number is unchanged.
   uint32_t version = 0;
-  /// Counts the in-place ops that joined a graph. A view taken before one no longer knows where
-  /// its values come from.
+  /// Counts the in-place ops that joined a graph. A view that was taken before such an op is stale:
+  /// its place in the graph is no longer that of its values.
   uint32_t epoch = 0;
-  /// A module's buffer: written by its owner alone.
+  /// True for a buffer, which only its owner may write.
   bool guarded = false;
 
  private:

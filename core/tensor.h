@@ -10,14 +10,14 @@
 
 namespace cairn {
 
-/// How a tensor is made.
+/// Options of the functions that create a tensor.
 struct TensorOptions {
   DType dtype = DType::float32;
   bool requires_grad = false;
 };
 
-/// retain_graph keeps the graph for another backward(); create_graph makes the gradients
-/// themselves differentiable (and retains).
+/// retain_graph keeps the graph for another backward(). create_graph also keeps it, and makes the
+/// gradients themselves differentiable.
 struct BackwardOptions {
   bool retain_graph = false;
   bool create_graph = false;
@@ -29,7 +29,7 @@ struct VarOptions {
 };
 
 namespace detail {
-/// May a callable be empty, as a std::function or a function pointer?
+/// Can a callable be empty, like a std::function or a function pointer?
 template <class F>
 inline constexpr bool may_be_empty = std::is_constructible_v<bool, F> && !std::is_empty_v<F>;
 
@@ -41,7 +41,7 @@ struct CAIRN_API Hook : Counted {
 };
 }  // namespace detail
 
-/// Removes a hook; does nothing the second time. It may outlive the tensor.
+/// remove() removes a hook; a second call does nothing. The handle may outlive the tensor.
 class CAIRN_API HookHandle {
  public:
   HookHandle();
@@ -71,9 +71,9 @@ class ScopedHook {
 };
 
 /// A multi-dimensional array of float32, float64 or int64, at most 8 dimensions.
-/// Copies share everything. A const handle cannot be written through; a copy of it can.
-/// A default-constructed or moved-from tensor is undefined: everything but defined(), assignment
-/// and destruction throws Error.
+/// Copies share the values, the gradient and the place in the graph. A const handle has no
+/// functions that write to it, but a copy of it has. A default-constructed or moved-from tensor is
+/// undefined: everything but defined(), assignment and destruction throws Error.
 class CAIRN_API Tensor {
  public:
   Tensor() = default;
@@ -98,7 +98,7 @@ class CAIRN_API Tensor {
   T item() const {
     return only_value().to<T>();
   }
-  /// One value, converted: x.at<float>({i, j}).
+  /// One value, converted: x.at<float>({i, j}). Throws Error if an index is out of range.
   template <Arithmetic T>
   T at(const Dims& index) const {
     return value_at(index).to<T>();
@@ -106,12 +106,12 @@ class CAIRN_API Tensor {
   /// All values in row-major order, converted.
   template <Arithmetic T>
   std::vector<T> to_vector() const;
-  /// The first element; T must be the exact dtype. Elements lie by strides().
+  /// Points at the first element; strides() tells where the others lie. T must be the exact dtype.
   template <Element T>
   const T* data() const {
     return static_cast<const T*>(typed_data("data", dtype_of<T>));
   }
-  /// The same for writing. Counts as a write now, and not when a pointer that was kept is used.
+  /// The same for writing. The call counts as one write; later writes by the pointer do not count.
   template <Element T>
   T* mutable_data() {
     count_raw_write(dtype_of<T>);
@@ -127,12 +127,12 @@ class CAIRN_API Tensor {
   // ---- views: the same values under another shape ----
   /// x[i] is select(0, i).
   Tensor operator[](int64_t i) const { return select(0, i); }
-  /// One size may be -1. Copies only if it must.
+  /// One size may be -1, which means the rest. Copies only if a view is not possible.
   Tensor reshape(const Shape& shape) const;
-  /// Never copies: throws Error where reshape would.
+  /// reshape() without a copy: throws Error if a view is not possible.
   Tensor view(const Shape& shape) const;
   Tensor transpose(int64_t a, int64_t b) const;
-  /// The transpose of a matrix; rank 0 or 1 comes back as it is.
+  /// The transpose of a matrix. A tensor of rank 0 or 1 is returned as it is.
   Tensor t() const;
   Tensor permute(const Dims& order) const;
   Tensor unsqueeze(int64_t d) const;
@@ -143,19 +143,19 @@ class CAIRN_API Tensor {
   Tensor select(int64_t d, int64_t i) const;
   /// Elements begin, begin + step, ... before end; out-of-range bounds are clamped. step >= 1.
   Tensor slice(int64_t d, int64_t begin, int64_t end, int64_t step = 1) const;
-  /// Joins dimensions from..to (both included).
+  /// Merges dimensions `from` to `to`, both included.
   Tensor flatten(int64_t from = 0, int64_t to = -1) const;
 
   // ---- copies ----
   Tensor clone() const;
-  /// Itself if it is contiguous.
+  /// This tensor if it is contiguous, else a copy.
   Tensor contiguous() const;
-  /// Itself if it has that dtype. What int64 cannot hold becomes its smallest value.
+  /// This tensor if it has that dtype, else a copy. What int64 cannot hold becomes INT64_MIN.
   Tensor to(DType dtype) const;
 
   // ---- in place: they return the tensor ----
-  // A leaf that requires a gradient, and a view of a tensor in a graph, are written only under
-  // NoGrad; an expanded tensor and a module's buffer not at all.
+  // They throw Error for an expanded tensor and a module's buffer, and, unless under NoGrad, for a
+  // leaf that requires a gradient and a view of a tensor in a graph.
   Tensor& copy_(const Tensor& y);  ///< broadcasts, converts the dtype
   Tensor& fill_(Scalar value);
   Tensor& zero_();
@@ -179,26 +179,26 @@ class CAIRN_API Tensor {
 
   // ---- autograd ----
   bool requires_grad() const { return impl("requires_grad").requires_grad(); }
-  /// Only of a leaf, and only of a floating one.
+  /// Throws Error for true on int64 or a buffer, and for false on a tensor that is not a leaf.
   Tensor& requires_grad_(bool requires_grad = true);
-  /// The accumulated gradient; undefined before there is one.
+  /// The accumulated gradient, or an undefined tensor if there is none.
   Tensor grad() const;
-  /// Replaces the gradient; an undefined one drops it. Shape and dtype must be the tensor's.
+  /// Replaces the gradient; an undefined g removes it. Throws Error if shape or dtype differ.
   void set_grad(const Tensor& g);
   void zero_grad();
-  /// Was it made by the user rather than by a recorded op?
+  /// True unless a recorded op made this tensor.
   bool is_leaf() const { return !impl("is_leaf").node; }
-  /// The same values outside the graph.
+  /// A tensor outside the graph that shares the values.
   Tensor detach() const;
-  /// Asks for .grad of a tensor that is no leaf.
+  /// Makes backward() set .grad of this tensor even if it is not a leaf.
   Tensor& retain_grad();
   /// f(gradient) is called when the gradient of this tensor is complete, before it is used or
   /// accumulated. It returns a replacement, or an undefined tensor (or nothing) for no change.
   template <class F>
   HookHandle register_hook(F f);
   /// Accumulates d(this)/d(leaf) into every leaf's grad. `gradient` is the gradient of this
-  /// tensor; left undefined it is 1, for a single value. On an exception every grad stays as it
-  /// was, and the graph is spent.
+  /// tensor; undefined means 1, which only a tensor of one value allows. If an op or a hook throws,
+  /// every grad stays as it was, and the graph is freed unless it is retained.
   void backward(const Tensor& gradient = {}, const BackwardOptions& options = {}) const;
 
   // ---- the most used ops, as members; see ops.h ----
@@ -226,7 +226,7 @@ class CAIRN_API Tensor {
   Tensor softmax(int64_t d) const;
   Tensor log_softmax(int64_t d) const;
 
-  // ---- for those who write ops ----
+  // ---- for writers of ops ----
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
   /// Throws Error naming `op` if the tensor is undefined.
   detail::TensorImpl& impl(const char* op = "tensor") const {

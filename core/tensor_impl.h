@@ -1,4 +1,4 @@
-// What a Tensor handle points at. Ops work on it; users never see it.
+// The object that Tensor handles share. Ops use it; users do not.
 #pragma once
 
 #include <cairn/core/dtype.h>
@@ -13,7 +13,7 @@ namespace cairn::detail {
 struct GradSlot;
 class Node;
 
-/// Values: which bytes, read how.
+/// How a tensor reads its values: where they lie in a storage, their shape, strides and dtype.
 struct View {
   Ref<Storage> storage;
   std::byte* data = nullptr;  // of the first element
@@ -30,7 +30,7 @@ struct View {
 };
 
 /// One tensor: a view of values and its place in the graph.
-/// It requires a gradient if it has a node (an op made it) or a slot that wants one (a leaf).
+/// It requires a gradient if it has a node (an op made it) or its slot requires one (a leaf).
 struct TensorImpl : Counted {
   explicit TensorImpl(View v);
   ~TensorImpl();
@@ -38,16 +38,16 @@ struct TensorImpl : Counted {
   CAIRN_API static void destroy(TensorImpl* impl) noexcept;
 
   CAIRN_API bool requires_grad() const;
-  /// Has an in-place op in a graph changed the values since this tensor learnt where they come
-  /// from?
+  /// Has an in-place op that joined a graph changed the values since this tensor got its node, or
+  /// since this view was taken?
   bool is_stale() const { return epoch != view.storage->epoch && (node || is_view); }
 
   View view;
-  Ref<Node> node;        // the op that made the values, if it is recorded
-  Ref<GradSlot> slot;    // where the gradient is kept, once one is wanted
-  uint32_t epoch;        // the storage's, when the node was set: a later one makes the node stale
-  bool is_view = false;  // made by a view op: writing through it would bypass the base
-  bool base_tracked = false;  // ... and the base was in a graph
+  Ref<Node> node;             // the op that made the values, if it joined a graph
+  Ref<GradSlot> slot;         // the gradient and hooks, once needed
+  uint32_t epoch;             // the storage's, when the node was set; a view copies its base's
+  bool is_view = false;       // made by a view op: a write to it would bypass the base
+  bool base_tracked = false;  // the base of this view was in a graph
 };
 
 }  // namespace cairn::detail

@@ -15,12 +15,12 @@ struct Matrix {
 };
 
 /// c = a b, or c += a b. Shape: a (n, k), b (k, m), c (n, m) with col_stride 1.
-/// Transposed operands are read in place; what lies dense in neither direction is the caller's to
-/// copy (is_dense). Never throws, never allocates.
+/// Transposed operands are read in place. The caller copies an operand that is not is_dense().
+/// Never throws, never allocates.
 template <class T>
 void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate);
 
-/// Can gemm read it: are its rows or its columns dense?
+/// Are its rows or its columns dense, as gemm() needs?
 template <class T>
 bool is_dense(const Matrix<const T>& x) {
   return (x.col_stride == 1 && x.row_stride >= x.cols) ||

@@ -1,4 +1,4 @@
-// The only threads.
+// The thread pool. No other code starts threads.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace cairn::detail {
 
-/// A borrowed callable f(begin, end).
+/// Refers to a callable f(begin, end), without owning it.
 class RangeFunction {
  public:
   template <class F>
@@ -23,11 +23,12 @@ class RangeFunction {
   void (*call_)(void*, int64_t, int64_t);
 };
 
+/// The part of parallel_for() for several chunks.
 void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept;
 
 /// Calls f(begin, end) for [0, n) in chunks of `grain`, on several threads if there are several
-/// chunks. The chunks depend on n and grain alone, never on the number of threads: what f does
-/// with a chunk comes out the same. f must not throw.
+/// chunks. The chunks depend on n and grain alone, so that the number of threads does not change a
+/// result. f must not throw.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F f) {
   if (n <= grain) {
@@ -37,7 +38,7 @@ void parallel_for(int64_t n, int64_t grain, F f) {
   }
 }
 
-/// Elements a chunk should have to be worth a thread's while.
+/// The elements in a chunk that are enough work to use a thread.
 inline constexpr int64_t grain_elements = 1 << 15;
 
 }  // namespace cairn::detail

@@ -1,4 +1,4 @@
-// Arithmetic on shapes and strides, as ops need it.
+// Computations with shapes and strides for ops.
 #pragma once
 
 #include <cairn/core/shape.h>
@@ -24,10 +24,10 @@ Shape broadcast(const char* op, const Shape& a, const Shape& b);
 /// The strides that read a tensor of `shape` as if it had the shape `target`: 0 where it stretches.
 Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target);
 
-/// Does a tensor of `shape` broadcast to `target` itself?
+/// Does `shape` broadcast to exactly `target`?
 bool broadcasts_to(const Shape& shape, const Shape& target);
 
-/// A dimension of `shape`, counted from the front. Throws Error naming `op` if there is none.
+/// Dimension d of `shape`, counted from the front. Throws Error naming `op` if there is none.
 int64_t wrap_dim(const char* op, int64_t d, const Shape& shape);
 
 /// The same, but a scalar accepts 0 and -1, as in reductions.
@@ -37,7 +37,7 @@ int64_t wrap_dim_or_scalar(const char* op, int64_t d, const Shape& shape);
 /// there is no such place, or if `shape` has the highest rank already.
 int64_t new_dim(const char* op, int64_t d, const Shape& shape);
 
-/// Sets the flag of each of `dims`. Throws Error if one of them appears twice.
+/// The mask of `dims`. Throws Error if one of them appears twice.
 DimMask dim_mask(const char* op, const Dims& dims, const Shape& shape);
 
 }  // namespace cairn::detail

@@ -1,4 +1,4 @@
-// How values are written: what must be checked before, and the one counted way to do it.
+// Writes to tensors: the checks before them, and begin_write(), which counts each of them.
 #pragma once
 
 #include <cairn/core/internal/parallel.h>
@@ -12,10 +12,10 @@
 #include <memory>
 #include <utility>
 
-/// Stands before a loop and says that no iteration reads what another one writes. The compiler then
-/// vectorises a loop whose outputs are inputs, too.
+/// Tells the compiler that no iteration of the next loop reads what another one writes. It can then
+/// vectorise the loop even if an output is an input, too.
 #ifdef __clang__
-#pragma clang diagnostic ignored "-Wpass-failed"  // a sanitizer may keep the loop as it is
+#pragma clang diagnostic ignored "-Wpass-failed"  // a sanitizer may prevent vectorisation
 #define CAIRN_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define CAIRN_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
@@ -25,17 +25,17 @@ namespace cairn::detail {
 
 struct Name;
 
-/// Does an element stand for several, as in an expanded tensor?
+/// Do several elements share one place in memory, as in an expanded tensor?
 bool overlaps_itself(const View& view);
 
 /// Throws Error unless x may be written in place. `tracked`: the new values require a gradient.
 void check_writable(const char* op, const Tensor& x, bool tracked = false);
 
-/// The same for a write that no graph can follow: by pointer, or by a random generator.
+/// The same for a write that cannot join a graph: by a pointer, or by a random generator.
 void check_raw_write(const char* op, const Tensor& x);
 
-/// Counts a write to x and returns its view. Every write to a tensor that others may have saved
-/// begins here: a saved tensor whose storage was written to is refused. Checks nothing.
+/// Counts a write to x and returns its view. Every write to a tensor that a node may have saved
+/// begins with this call, so that backward() notices the write. Checks nothing.
 inline const View& begin_write(const Tensor& x) noexcept {
   const View& view = x.view_of();
   ++view.storage->version;
@@ -47,13 +47,13 @@ T* begin_write(const Tensor& x) noexcept {
   return begin_write(x).template as<T>();
 }
 
-/// x's values become y's, broadcast and converted. Checks nothing and cannot fail.
+/// Writes y's values to x, broadcast and converted. Checks nothing and cannot fail.
 void write_values(const Tensor& x, const View& y) noexcept;
 
 /// x += y for equal shapes and dtypes. Checks nothing and cannot fail.
 void accumulate(const Tensor& x, const Tensor& y) noexcept;
 
-/// One run of write(): M outputs and then N inputs begin at `at`.
+/// The inner loop of write(). `at` points at the first elements of M outputs, then of N inputs.
 template <class F, class T, std::size_t K, std::size_t... Out, std::size_t... In>
 void write_run(F f, int64_t n, std::array<T*, K> at, const std::array<int64_t, K>& stride,
                std::index_sequence<Out...>, std::index_sequence<In...>) {
@@ -74,9 +74,9 @@ void write_run(F f, int64_t n, std::array<T*, K> at, const std::array<int64_t, K
 
 /// outputs = f(inputs) element by element, in one pass over memory, on several threads.
 ///   write([](auto p, auto g, auto b) { b += g; return std::array{p - b, b}; }, {p, b}, {p, g, b});
-/// f takes one value of each input. It returns the output's, or a std::array with one of each
-/// output. All tensors have one shape and one floating dtype, which f's values have, too; their
-/// strides may differ. An input may be an output as well; apart from that no output shares memory
+/// f takes one value of each input. It returns the value of the output, or a std::array with one
+/// value for each output. All tensors have one shape and one floating dtype, which f's values have,
+/// too; strides may differ. An input may also be an output; otherwise an output shares no memory
 /// with another tensor. Counts as a write to each output. Checks nothing and cannot fail.
 template <class F, std::size_t M, std::size_t N>
 void write(F f, const std::reference_wrapper<const Tensor> (&outputs)[M],
@@ -98,15 +98,14 @@ void write(F f, const std::reference_wrapper<const Tensor> (&outputs)[M],
 
 // ---- for modules ----
 
-/// Makes x hold the values of `values`, a new tensor of the same shape, and the gradient `grad`.
-/// The dtype may be another. Every handle to x stays good. Cannot fail.
+/// Gives x the storage of `values`, a new tensor of the same shape, and the gradient `grad`. The
+/// dtype may change. Every handle to x sees the change. Cannot fail.
 void replace_values(const Tensor& x, const Tensor& values, const Tensor& grad) noexcept;
 
-/// Makes x a module's buffer: from now on only the functions above write it, and ops in place
-/// refuse.
+/// Makes x a buffer: in-place ops on it throw Error, and only the functions above write to it.
 void mark_as_buffer(const Tensor& x) noexcept;
 
-/// Gives a parameter its name, for messages.
+/// Sets the name that messages give a parameter.
 void set_name(const Tensor& parameter, std::shared_ptr<const Name> name) noexcept;
 
 }  // namespace cairn::detail
