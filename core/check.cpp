@@ -1,4 +1,4 @@
-// The text of an Error, kept in parts until nobody can put a path in front any more.
+// An Error keeps the parts of its text, so that enter() can put names in front of the path.
 #include <cairn/core/check.h>
 
 #include <cstdio>
@@ -42,12 +42,12 @@ OutOfMemory::OutOfMemory(const char* op, std::size_t bytes) noexcept {
 const char* Error::what() const noexcept { return text_ ? text_->whole.c_str() : plain_; }
 
 void Error::enter(std::string_view slot) noexcept {
-  if (!text_) return;  // there was no memory for the parts of the message
+  if (!text_) return;  // no memory was left for the parts
   try {
     std::string path(slot);
     if (!text_->path.empty()) path += "." + text_->path;
     text_ = detail::Ref(new Text(text_->op, std::move(path), text_->detail));
-  } catch (const std::bad_alloc&) {  // the message without its path is still true
+  } catch (const std::bad_alloc&) {  // keep the message without the new name
   }
 }
 

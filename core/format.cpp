@@ -1,4 +1,4 @@
-// How things are written out.
+// Shapes, dtypes and tensors as text.
 #include <cairn/core/ops.h>
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t summarise_above = 1000;  // elements; as PyTorch and NumPy do
 constexpr int64_t edge = 3;                // items shown at each end of a summarised dimension
 
-// The numbers that are shown, laid out alike.
+// Prints the values of a tensor, all in one format and one width.
 class Numbers {
  public:
   explicit Numbers(const Tensor& x) : x_(x.detach()), summarised_(x.numel() > summarise_above) {
@@ -30,29 +30,30 @@ class Numbers {
       const bool wide = largest >= 1e8 || smallest < 1e-4 || largest > 1e5 * smallest;
       spec_ = whole && largest < 1e8 ? "{:.0f}." : wide && largest > 0 ? "{:.4e}" : "{:.4f}";
     }
-    each(x_, [&](double v) { width_ = std::max(width_, one(v).size()); });
+    each(x_, [&](double v) { width_ = std::max(width_, formatted(v).size()); });
   }
 
   std::string text() const {
     if (x_.dim() > 0) return list(x_, 0);
     return x_.dtype() == DType::int64 ? fmt::format("{}", x_.item<int64_t>())
-                                      : one(x_.item<double>());
+                                      : formatted(x_.item<double>());
   }
 
  private:
-  // Calls f for the elements that are shown.
+  // Calls f for each element that is printed.
   template <class F>
   void each(const Tensor& x, F f) const {
     if (x.dim() == 0) {
       f(x.item<double>());
     } else {
-      for_shown(
+      for_printed(
           x, [&](int64_t i) { each(x[i], f); }, [] {});
     }
   }
 
+  // Calls item(i) for each printed index of dimension 0, and gap() where some are left out.
   template <class Item, class Gap>
-  void for_shown(const Tensor& x, Item item, Gap gap) const {
+  void for_printed(const Tensor& x, Item item, Gap gap) const {
     const int64_t n = x.size(0);
     const bool cut = summarised_ && n > 2 * edge;
     for (int64_t i = 0; i < n; ++i) {
@@ -64,7 +65,7 @@ class Numbers {
     }
   }
 
-  std::string one(double v) const {
+  std::string formatted(double v) const {
     if (!std::isfinite(v)) return fmt::format("{}", v);
     return x_.dtype() == DType::int64 ? fmt::format("{:.0f}", v)
                                       : fmt::format(fmt::runtime(spec_), v);
@@ -82,7 +83,7 @@ class Numbers {
       if (text.size() > 1) text += separator;
       text += item;
     };
-    for_shown(
+    for_printed(
         x,
         [&](int64_t i) {
           const Tensor item = x[i];
@@ -91,7 +92,7 @@ class Numbers {
           } else if (x.dtype() == DType::int64) {
             add(fmt::format("{:>{}}", item.item<int64_t>(), width_));
           } else {
-            add(fmt::format("{:>{}}", one(item.item<double>()), width_));
+            add(fmt::format("{:>{}}", formatted(item.item<double>()), width_));
           }
         },
         [&] { add("..."); });

@@ -1,4 +1,4 @@
-// Memory is taken while a plan is made and checked, so that commit() needs none.
+// A plan allocates memory only before commit(), so that commit() cannot fail.
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/load_plan.h>
 
@@ -18,7 +18,7 @@ void LoadPlan::problem(std::string text) { problems_ += "\n  " + std::move(text)
 
 void LoadPlan::check(const char* op) {
   cairn::check(problems_.empty(), "{}: nothing was loaded, because{}", op, problems_);
-  // Values may lie in the memory that is written, as those of a model's own state_dict() do.
+  // Values may share a storage with a target, as those of a model's own state_dict() do.
   std::unordered_set<const void*> written;
   for (const auto& [target, values] : writes_) written.insert(target.view_of().storage.get());
   for (auto& [target, values] : writes_) {

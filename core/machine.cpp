@@ -1,4 +1,4 @@
-// What was built, and with what. The rest of machine.h is in memory.cpp and parallel.cpp.
+// The build information. The rest of machine.h is in memory.cpp and internal/parallel.cpp.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/blas.h>
 #include <cairn/core/machine.h>

@@ -1,6 +1,6 @@
-// A caching allocator. Freed blocks wait in lists by size class: small ones in lists of the
-// thread, so that a tiny model's step takes no lock; large ones in lists of the process, so that
-// what one thread frees another can use. A block's first bytes link it to the next in its list.
+// Freed blocks are kept in lists, one for each size class. Each thread has lists of small blocks,
+// so that a tiny model's step takes no lock. The process has lists of large blocks, so that one
+// thread reuses what another freed. A block's first bytes link it to the next in its list.
 #include <cairn/core/check.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/memory.h>
@@ -15,27 +15,27 @@ namespace cairn {
 namespace detail {
 namespace {
 
-// Classes: multiples of 64 bytes up to 1 KiB, then four to each doubling (a quarter wasted at
-// most).
+// Size classes: multiples of 64 bytes up to 1 KiB, then four for each doubling, which add at most
+// a quarter to what was asked for.
 struct SizeClass {
   std::size_t index, bytes;
 };
 
 SizeClass size_class(std::size_t bytes) {
-  constexpr std::size_t step = 64, fine = 1024;
-  if (bytes <= fine) {
+  constexpr std::size_t step = 64, linear_limit = 1024;
+  if (bytes <= linear_limit) {
     const std::size_t index = bytes == 0 ? 0 : (bytes - 1) / step;
     return {index, (index + 1) * step};
   }
   const auto exponent = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // >= 10
   const std::size_t quarter = std::size_t{1} << (exponent - 2);
   const std::size_t part = (bytes - 1) / quarter;  // 4..7
-  return {fine / step + (exponent - 10) * 4 + part - 4, (part + 1) * quarter};
+  return {linear_limit / step + (exponent - 10) * 4 + part - 4, (part + 1) * quarter};
 }
 
 constexpr std::size_t class_count = 16 + 4 * 54;
-constexpr std::size_t small_limit = 32 << 10;   // blocks up to here are cached by thread
-constexpr std::size_t thread_budget = 4 << 20;  // what a thread may hoard before it shares
+constexpr std::size_t small_limit = 32 << 10;   // bytes; a thread caches blocks up to this size
+constexpr std::size_t thread_budget = 4 << 20;  // bytes; a full thread cache frees blocks
 
 #ifdef CAIRN_BYPASS_POOLS
 constexpr bool pooled = false;
@@ -54,7 +54,7 @@ void to_system(void* block) noexcept { ::operator delete (block, std::align_val_
 
 std::atomic<std::ptrdiff_t> in_use{0}, peak{0};
 
-// The lists of freed blocks, one a size class.
+// The lists of freed blocks, one for each size class.
 class Lists {
  public:
   void* take(SizeClass c) noexcept {
@@ -85,18 +85,19 @@ class Lists {
   std::size_t bytes_ = 0;
 };
 
-// Never destroyed: tensors in static storage give back their blocks after main.
+// Never destroyed, since static tensors free their blocks after main(). Not on the heap, since
+// deallocate() may call shared() first and must not throw.
 struct Shared {
   std::mutex mutex;
   Lists lists;
 };
 Shared& shared() {
-  alignas(Shared) static std::byte place[sizeof(Shared)];  // deallocate() may come first: no heap
+  alignas(Shared) static std::byte place[sizeof(Shared)];
   static Shared* const lists = new (place) Shared;
   return *lists;
 }
 
-thread_local bool thread_lists_gone = false;  // trivially destroyed, so still readable at exit
+thread_local bool thread_lists_gone = false;  // trivially destructible: readable at exit
 
 struct ThreadLists : Lists {
   ~ThreadLists() {
@@ -123,7 +124,7 @@ void* allocate(const char* op, std::size_t bytes) {
       }
     }
     if (block == nullptr) block = from_system(pooled ? c.bytes : bytes);
-    if (block == nullptr && pooled) {  // what is cached may be just what is missing
+    if (block == nullptr && pooled) {  // free the caches and try again
       release_cached_memory();
       block = from_system(c.bytes);
     }

@@ -1,4 +1,4 @@
-// Changes of a list of dimensions, and the count of elements.
+// Inserting and erasing dimensions, and the number of elements.
 #include <cairn/core/shape.h>
 
 namespace cairn {
@@ -19,7 +19,7 @@ int64_t Shape::numel(const char* op) const {
   bool overflow = false, any_zero = false;
   for (const int64_t d : *this) {
     check(d >= 0, "{}: negative dimension in {}", op, *this);
-    // A size of 0 leaves no elements, but strides are products of the others.
+    // Strides are products of the sizes other than 0, so these must not overflow either.
     overflow |= __builtin_mul_overflow(count, std::max<int64_t>(d, 1), &count);
     any_zero |= d == 0;
   }

@@ -1,4 +1,4 @@
-// A vector of pairs, searched from the front: models have tens of entries, and order matters.
+// A vector of pairs, searched from the front: it keeps the order, and models have tens of entries.
 #include <cairn/core/state_dict.h>
 
 #include <algorithm>

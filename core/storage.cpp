@@ -1,4 +1,4 @@
-// One block a storage: a header of one cache line, then the data, so aligned as well.
+// Each storage is one block: a header of one cache line, then the data, which is aligned, too.
 #include <cairn/core/storage.h>
 
 #include <new>

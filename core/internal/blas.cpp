@@ -1,4 +1,4 @@
-// Every matrix product comes through gemm(), which chooses: a plain loop, or bands through CBLAS.
+// gemm() does every matrix product: a small one in a plain loop, another one in bands by CBLAS.
 #include <cairn/core/internal/blas.h>
 #include <cairn/core/internal/parallel.h>
 
@@ -9,7 +9,7 @@
 #include <concepts>
 #include <limits>
 
-// Only OpenBLAS has these, and declares them; with another CBLAS they are null.
+// Only OpenBLAS declares and defines these functions. With another CBLAS they are null.
 // NOLINTBEGIN(readability-redundant-declaration)
 extern "C" {
 [[gnu::weak]] void openblas_set_num_threads(int threads);
@@ -21,12 +21,12 @@ extern "C" {
 namespace cairn::blas {
 namespace {
 
-// Below this many multiplications a plain loop is done before OpenBLAS has begun (measured: its
-// call costs about as much as 4000 of them).
-constexpr int64_t small = 1 << 13;
+// Up to this many multiplications a plain loop is faster than OpenBLAS (measured: the overhead of a
+// call is about 4000 multiplications).
+constexpr int64_t plain_limit = 1 << 13;
 
-// Any strides, any element. Eight columns at a time: independent sums, and vectors where b's rows
-// are dense.
+// Takes any strides and any element type. It computes eight columns at a time, whose sums are
+// independent; the compiler vectorises them if b's rows are dense.
 template <class T>
 void plain_gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c,
                 bool accumulate) {
@@ -54,7 +54,7 @@ void plain_gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix
   }
 }
 
-// BLAS counts in int; a leading dimension must be positive even where there is one row.
+// BLAS takes int, and a leading dimension no less than the row length, even for a single row.
 template <class T>
 int leading(const Matrix<const T>& x, bool transposed) {
   return static_cast<int>(transposed ? std::max(x.col_stride, x.rows)
@@ -81,8 +81,8 @@ void cblas_call(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix
 
 bool fits_int(int64_t n) { return n <= std::numeric_limits<int>::max(); }
 
-// OpenBLAS's own threads cut a product differently for each number of threads, and the last bits
-// with it. So it gets one, and the cutting is done here.
+// OpenBLAS splits a product differently for each number of threads, which changes the last bits. So
+// it gets one thread, and banded() splits the product.
 void keep_to_one_thread() {
   [[maybe_unused]] static const bool once = [] {
     if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
@@ -90,7 +90,7 @@ void keep_to_one_thread() {
   }();
 }
 
-// Bands of rows or columns, cut by the shape alone: the same bits on any number of threads.
+// Splits into bands by the shape alone, so that any number of threads gives the same bits.
 template <class T>
 void banded(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool accumulate,
             int64_t products) {
@@ -123,7 +123,7 @@ void gemm(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c
   const bool callable = fits_int(std::max({a.row_stride, a.col_stride, b.row_stride, b.col_stride,
                                            c.row_stride, a.rows, a.cols, b.cols}));
   if constexpr (std::floating_point<T>) {
-    if (products > small && callable) {
+    if (products > plain_limit && callable) {
       banded(a, b, c, accumulate, products);
       return;
     }

@@ -1,4 +1,4 @@
-// Every tensor of an op begins here.
+// new_tensor() allocates the output of every op; make_view() makes every view.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/shapes.h>

@@ -1,4 +1,4 @@
-// What running statistics are made of: moments that merge, and a blend with what was there.
+// Merging moments, and updating running statistics with them.
 #include <cairn/core/internal/norms.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/dispatch.h>
@@ -18,8 +18,8 @@ void check_momentum(const char* op, double momentum) {
 }
 
 // Chan et al. 1979: with n = a + b values, m = m_a + (m_b - m_a) b/n and
-// n v = a v_a + b v_b + (m_b - m_a)² ab/n. Means are pairs, since far from 0 their difference is
-// what a double rounds off.
+// n v = a v_a + b v_b + (m_b - m_a)² ab/n. A mean is a pair of doubles, since far from 0 a single
+// one rounds off m_b - m_a.
 void merge(Moments& sum, const Moments& more) noexcept {
   const auto n = static_cast<double>(sum.count + more.count);
   const double a = static_cast<double>(sum.count) / n, b = static_cast<double>(more.count) / n;
@@ -45,8 +45,8 @@ void blend(const Tensor& running, double share, const Tensor& measured, double f
   dispatch_floating(view.dtype, [&]<class T>(T) {
     for (int64_t c = 0; c < view.numel; ++c) {
       T& value = view.as<T>()[c * view.strides[0]];
-      const double kept = share == 1 ? 0 : (1 - share) * static_cast<double>(value);
-      value = static_cast<T>(kept + share * factor * doubles(measured)[c]);
+      const double old = share == 1 ? 0 : (1 - share) * static_cast<double>(value);
+      value = static_cast<T>(old + share * factor * doubles(measured)[c]);
     }
   });
 }

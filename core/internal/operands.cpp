@@ -1,4 +1,4 @@
-// The texts that many ops share.
+// The error messages that many ops share.
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/ops.h>
 

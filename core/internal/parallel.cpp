@@ -1,6 +1,6 @@
-// A pool of workers that starts with the first large operation and ends with the process. One
-// operation uses it at a time; whoever finds it taken (another thread, or a chunk that itself
-// calls parallel_for) does its chunks alone, with the same result.
+// The workers start with the first large op and end with the process. One op at a time uses them.
+// A caller that finds them in use, and a chunk that itself calls parallel_for(), does all its
+// chunks alone, with the same result.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/parallel.h>
 #include <cairn/core/machine.h>
@@ -75,7 +75,7 @@ class Pool {
       while (workers_.size() < count) {
         workers_.emplace_back([this, seen = generation_] { serve(seen); });
       }
-    } catch (const std::exception&) {  // fewer threads than wished: slower, not wrong
+    } catch (const std::exception&) {  // fewer threads do the same work
     }
   }
 
@@ -94,9 +94,9 @@ class Pool {
   }
 
   std::atomic<int64_t> wanted_{std::max<int64_t>(1, std::thread::hardware_concurrency())};
-  std::mutex turn_;  // held by the operation that uses the pool
+  std::mutex turn_;  // held by the op that uses the workers
   std::vector<std::thread> workers_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   std::condition_variable wake_, done_;
   Job* job_ = nullptr;
   uint64_t generation_ = 0;
@@ -129,8 +129,8 @@ void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
 }  // namespace detail
 
 void set_num_threads(int64_t n) {
-  constexpr int64_t most = 4096;  // more than any machine has; each is really started
-  check(n >= 1 && n <= most, "set_num_threads: {} threads; give 1 to {}", n, most);
+  constexpr int64_t max_threads = 4096;  // each thread is started, so bound their number
+  check(n >= 1 && n <= max_threads, "set_num_threads: {} threads; give 1 to {}", n, max_threads);
   detail::pool().set_threads(n);
 }
 

@@ -1,4 +1,4 @@
-// Nothing here knows of tensors, and nothing allocates.
+// These functions use shapes and strides only, no tensors, and no heap memory unless they throw.
 #include <cairn/core/internal/shapes.h>
 
 #include <algorithm>

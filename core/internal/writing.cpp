@@ -1,4 +1,4 @@
-// What may be written, and the writes that cannot fail.
+// The checks before a write, and the writes that cannot fail.
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/record.h>
