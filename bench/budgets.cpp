@@ -1,4 +1,4 @@
-// The budgets that keep Cairn small, and what is used of them. Nothing is asserted.
+// Prints what Cairn costs in time and memory, beside the budget for each. Asserts nothing.
 #include <cairn/cairn.h>
 
 #include "support/process.h"
@@ -19,7 +19,7 @@ struct SimpleModel : nn::Module {
   Tensor forward(const Tensor& x) override { return batchnorm2(linear(batchnorm1(x))); }
 };
 
-// What the pieces of work share.
+// The model and the tensors of the work that is measured.
 struct Stage {
   SimpleModel model;
   nn::MSELoss criterion;
@@ -58,9 +58,9 @@ void row(const char* name, double measured, double budget, const char* unit) {
 }
 
 void table() {
-  // First, while this program is small.
-  const bench::Outside start = bench::run({"/proc/self/exe", "--one-gradient"}, 51);
-  const bench::Outside compiled = bench::run(bench::compile_command(header), 5);
+  // First, since a child's peak memory starts at that of this program.
+  const bench::Usage start = bench::run({"/proc/self/exe", "--one-gradient"}, 51);
+  const bench::Usage compiled = bench::run(bench::compile_command(header), 5);
   const std::vector<double> seconds = bench::measure(prepare(), 201);
 
   fmt::print("{}\nthreads: {}\n\n", build_info(), num_threads());

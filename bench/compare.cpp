@@ -1,5 +1,5 @@
-// Cairn beside its peers: the programs run alternately, many times each, and medians are compared.
-// Each runs in a process of its own, because some peers export a BLAS that Cairn would then call.
+// Compares Cairn with its peers: runs their programs alternately, many times each, and prints the
+// medians. Each peer is a program of its own, since some export a BLAS that Cairn would then call.
 #include <cairn/cairn.h>
 
 #include "support/process.h"
@@ -33,12 +33,12 @@ void compare(const std::string& cairn, const std::string& peer) {
                                  {bench::figure_names[1], 1e9, "ns"},
                                  {bench::figure_names[2], 1e9, "ns"},
                                  {"compiling the header", 1, "s"},
-                                 {"printing one gradient, a program", 1e3, "ms"},
+                                 {"a program that prints one gradient", 1e3, "ms"},
                                  {"its memory at the peak", 1e-6, "MB"}};
 
   const auto take = [&](const std::string& program, std::vector<double> Figure::*side,
                         bool compiles) {
-    const bench::Outside start = bench::run({program, "--one-gradient"});
+    const bench::Usage start = bench::run({program, "--one-gradient"});
     (figures[4].*side).push_back(start.seconds);
     (figures[5].*side).push_back(start.bytes);
     if (compiles) {
@@ -51,7 +51,7 @@ void compare(const std::string& cairn, const std::string& peer) {
     }
   };
   for (int round = 0; round < rounds; ++round) {
-    const bool compiles = round % 5 == 0;  // slow, and steady enough
+    const bool compiles = round % 5 == 0;  // it is slow, and few samples suffice
     take(cairn, &Figure::cairn, compiles);
     take(peer, &Figure::peer, compiles);
   }

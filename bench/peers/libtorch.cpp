@@ -1,4 +1,4 @@
-// PyTorch's C++ API, doing what budgets.cpp does.
+// The work of budgets.cpp in PyTorch's C++ API.
 #include <torch/torch.h>
 
 #include "support/subject.h"

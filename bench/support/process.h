@@ -1,4 +1,4 @@
-// Runs programs and measures them from outside.
+// Runs programs as child processes and measures their time and memory.
 #pragma once
 
 #include "support/timing.h"
@@ -13,14 +13,14 @@
 
 namespace bench {
 
-struct Outside {
+struct Usage {
   double seconds = 0;  // of processor time
   double bytes = 0;    // of memory, at the peak
   std::string output;
 };
 
 /// Runs a program to its end. Throws std::runtime_error if it fails.
-inline Outside run(std::vector<std::string> words) {
+inline Usage run(std::vector<std::string> words) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -34,7 +34,7 @@ inline Outside run(std::vector<std::string> words) {
   const int error = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
-  Outside result;
+  Usage result;
   char text[4096];
   for (ssize_t n = 0; (n = read(ends[0], text, sizeof text)) > 0;) {
     result.output.append(text, static_cast<std::size_t>(n));
@@ -53,12 +53,12 @@ inline Outside run(std::vector<std::string> words) {
   return result;
 }
 
-/// Medians of several runs. A child's memory at the peak begins with that of its parent: measure it
-/// while this program is still small.
-inline Outside run(const std::vector<std::string>& words, int times) {
+/// Returns the medians of several runs. A child's peak memory starts at that of its parent, so call
+/// this while this program is still small.
+inline Usage run(const std::vector<std::string>& words, int times) {
   std::vector<double> seconds, bytes;
   for (int i = 0; i < times; ++i) {
-    const Outside once = run(words);
+    const Usage once = run(words);
     seconds.push_back(once.seconds);
     bytes.push_back(once.bytes);
   }

@@ -1,8 +1,8 @@
-// What is measured of Cairn and of each peer: the same work, asked for in the same words. A subject
-// is a program whose main() calls answer(); it takes
-//   --figures           prints seconds: a step, a multiplication by a tensor, one by a number
+// The work that is measured in Cairn and in each peer. A subject is a program whose main() calls
+// answer(). Its options are
+//   --figures           prints the seconds of a step, of z * w (a tensor), and of z * 1.001
 //   --one-gradient      prints one gradient and ends
-//   --compile-command   prints how to compile an empty file that includes its header, a word a line
+//   --compile-command   prints a command that compiles its header alone, one word on each line
 #pragma once
 
 #include "support/timing.h"
@@ -18,7 +18,7 @@ inline constexpr const char* figure_names[] = {
 inline constexpr int64_t steps = 200;
 inline constexpr int64_t chain_length = 1000;
 
-/// Every function does one unit of work: a step, or a chain with its backward.
+/// Each function does one step, or one chain of multiplications with its backward.
 struct Subject {
   std::function<void()> step;  // zero_grad, forward, loss, backward, step; batches of 32
   std::function<void()> chain_of_tensors;
@@ -49,7 +49,7 @@ inline std::vector<std::string> compile_command(const std::string& header) {
   return words;
 }
 
-/// `prepare` makes the Subject, at one thread. Returns main's result.
+/// `prepare` creates the Subject, for one thread. Returns the result of main().
 template <class Prepare, class OneGradient>
 int answer(std::string_view question, Prepare prepare, OneGradient one_gradient,
            const char* header) {

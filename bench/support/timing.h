@@ -1,6 +1,6 @@
-// Medians of interleaved repetitions, so that what disturbs the machine for a moment disturbs all
-// alike; and processor time, so that a busy machine disturbs little. For work on one thread it is
-// what a clock on the wall shows on a quiet one.
+// Measures the median processor time of interleaved runs. A short disturbance then affects all
+// subjects alike. Processor time depends little on other programs; for work on one thread it equals
+// the elapsed time on an idle machine.
 #pragma once
 
 #include <algorithm>
@@ -18,12 +18,12 @@ inline double median(std::vector<double> values) {
 }
 
 struct Work {
-  int64_t units;  // that one run does
+  int64_t units;  // done by one run
   std::function<void()> run;
 };
 
-/// For each piece of work the median processor time of a unit, in seconds. The first round only
-/// warms up.
+/// Returns, for each piece of work, the median processor time of one unit, in seconds. The first
+/// round warms up and does not count.
 inline std::vector<double> measure(const std::vector<Work>& works, int rounds) {
   std::vector<std::vector<double>> times(works.size());
   for (int round = 0; round <= rounds; ++round) {
