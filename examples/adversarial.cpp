@@ -1,5 +1,5 @@
-// Adversarial training: the attack needs forwards of its own. Which statistics do they move, and
-// which normalise afterwards? Three answers, measured on clean and on attacked digits.
+// Adversarial training: the attack needs extra forwards. Which running statistics do they update,
+// and which does eval() then use? Measures three ways on clean and on attacked digits.
 #include <cairn/cairn.h>
 
 #include "support/main.h"
@@ -11,7 +11,7 @@ using digits::Digits;
 
 namespace {
 
-constexpr double eps = 0.1;  // how far an attack moves a pixel, of 0 to 1
+constexpr double eps = 0.1;  // the most that an attack changes a pixel, which is in [0, 1]
 
 struct Attack {
   const char* name;
@@ -20,8 +20,8 @@ struct Attack {
 };
 constexpr Attack attacks[] = {{"FGSM", 1, eps}, {"PGD", 7, eps / 4}};
 
-/// Each pixel moved by at most eps to where the loss is higher: by FGSM, one step as long as eps
-/// (Goodfellow et al. 2015), or by PGD, several shorter ones (Madry et al. 2018).
+/// Changes each pixel by at most eps so that the loss grows: by FGSM, one step of length eps
+/// (Goodfellow et al. 2015), or by PGD, several shorter steps (Madry et al. 2018).
 Digits attacked(nn::Module& model, const Digits& batch, const Attack& attack) {
   Tensor x = batch.images;
   for (int i = 0; i < attack.steps; ++i) {
@@ -35,20 +35,20 @@ Digits attacked(nn::Module& model, const Digits& batch, const Attack& attack) {
 
 enum class Way { polluted, hold, two_records };
 
-/// The loss is of the clean and of the attacked batch, each normalised by its own statistics.
+/// Trains on the clean and on the attacked batch, each normalised by its own statistics.
 void train_step(nn::Module& model, optim::SGD& sgd, const Digits& clean, const Attack& attack,
                 Way way) {
   Digits moved;
   if (way == Way::polluted) {
-    moved = attacked(model, clean, attack);  // each of its forwards moves the record
+    moved = attacked(model, clean, attack);  // each of its forwards updates the record
   } else {
-    const nn::StatsGuard guard(model, nn::StatsMode::hold);  // none does
+    const nn::StatsGuard guard(model, nn::StatsMode::hold);  // none of its forwards does
     moved = attacked(model, clean, attack);
   }
 
   sgd.zero_grad();
   cross_entropy(model(clean.images), clean.labels).backward();
-  {  // AdvProp (Xie et al. 2020): what was attacked has a record of its own
+  {  // AdvProp (Xie et al. 2020): attacked batches have their own record
     const nn::SelectStats record(model, way == Way::two_records ? "adversarial" : "main");
     cross_entropy(model(moved.images), moved.labels).backward();
   }
@@ -101,9 +101,9 @@ void example(const support::Options& options) {
 
   table.print();
   fmt::print(
-      "All three ways ended in the same weights, bit for bit: in train() the batch normalises,\n"
-      "whatever is recorded. The record that eval() uses makes the whole difference. How much\n"
-      "higher than with the polluted one, and in how many runs:\n\n");
+      "All three ways ended in the same weights, bit for bit: in train() each norm uses\n"
+      "the batch, not a record. Only the record that eval() uses differs. The gain over the\n"
+      "polluted record, and in how many runs the accuracy was higher:\n\n");
   for (const Attack& attack : attacks) {
     const std::string by = attack.name;
     table.compare(by + ": held", by + ": polluted");

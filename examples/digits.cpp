@@ -1,6 +1,5 @@
-// Two models learn to read handwritten digits. They differ in one word: whether their norms keep a
-// record of what they have seen. At the end both are asked to read the test images all at once,
-// and in batches of four.
+// Trains two models on handwritten digits. They differ in one option: whether their norms track
+// running statistics. Then tests both on the test images, all at once and in batches of four.
 #include <cairn/cairn.h>
 
 #include "support/digits.h"
@@ -58,7 +57,7 @@ double train_epoch(nn::Module& model, optim::Optimizer& optimizer, const Digits&
   return sum / static_cast<double>(seen);
 }
 
-/// A line that is redrawn in place on a terminal, and a line each time elsewhere.
+/// Redraws one line if the output is a terminal; otherwise prints a new line each time.
 class Progress {
  public:
   ~Progress() {
@@ -107,11 +106,10 @@ void run_both(const Options& options) {
     fmt::print("{:<9}  {:>11.3f}  {:>15.3f}\n", r.name, r.at_once, r.by_four);
   }
   fmt::print(
-      "\nA tracked norm reads each image by the record it kept in training; an untracked one has "
-      "no\n"
-      "record and normalises by the batch it is given, in eval() too, and the mean and variance "
-      "of\n"
-      "four images say little about the rest.\n");
+      "\nIn eval() a tracked norm normalises by the running statistics of training. An untracked "
+      "one\n"
+      "normalises by the batch it is given, and four images are a poor estimate of the mean and\n"
+      "variance of all.\n");
 }
 
 }  // namespace
@@ -127,13 +125,13 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 20));
   app.add_option("--lr", options.lr, "learning rate");
   app.add_option("--momentum", options.momentum, "momentum of SGD");
-  app.add_option("--seed", options.seed, "where the random numbers begin");
+  app.add_option("--seed", options.seed, "seed of the random numbers");
   app.add_option("--data", options.data, "the file with the digits, one a line");
   CLI11_PARSE(app, argc, argv);
 
   try {
     run_both(options);
-  } catch (const std::exception& error) {  // cairn::Error, and what reading the file has to say
+  } catch (const std::exception& error) {  // cairn::Error, or the file cannot be read
     fmt::print(stderr, "error: {}\n", error.what());
     return 1;
   }

@@ -1,6 +1,6 @@
-// A model trained on digits meets the same digits under a shift: other light, noise, a camera that
-// stands askew. Its weights stay as they are; only the statistics are estimated anew, from images
-// whose labels nobody needs (AdaBN, Li et al. 2016). Then the old ones come back, to the last bit.
+// Tests a trained model on digits under a shift: other light, noise, a translation. The weights
+// stay; only the running statistics are estimated again, from shifted images without labels (AdaBN,
+// Li et al. 2016). Then the old statistics are restored, bit for bit.
 #include <cairn/cairn.h>
 
 #include "support/main.h"
@@ -12,7 +12,7 @@ using digits::Digits;
 
 namespace {
 
-/// The images one pixel to the right.
+/// The images, moved one pixel to the right.
 Tensor translated(const Tensor& images) {
   const Tensor rows = images.reshape({-1, 8, 8});
   return cat({zeros({rows.size(0), 8, 1}), rows.slice(2, 0, 7)}, 2).reshape(images.shape());
@@ -70,9 +70,9 @@ void example(const support::Options& options) {
 
   table.print();
   fmt::print(
-      "Estimated from the training images under the same shift, without their labels. With the\n"
-      "source's statistics back, the model's answers to the digits as they were, {} times 10\n"
-      "logits, were each time the same to the last bit.\n",
+      "The statistics were re-estimated from the training images under the same shift, without\n"
+      "labels. After the source's statistics were restored, the {} times 10 logits for the\n"
+      "unshifted digits were each time the same, bit for bit.\n",
       digits::test_size);
   plot.bars(table);
 }

@@ -1,9 +1,9 @@
-// Who moves the running statistics? Three short answers, each with its numbers.
+// When are running statistics updated? Three short cases, each with its numbers.
 #include <cairn/cairn.h>
 
 using namespace cairn;
 
-// Two norms that normalise by the batch at hand and keep no record of it.
+// Both norms always normalise by the current batch and never update their running statistics.
 struct SimpleModel : nn::Module {
   nn::BatchNorm1d& batchnorm1 =
       child("batchnorm1", nn::BatchNorm1d(10, {.track_running_stats = false}));
@@ -17,7 +17,7 @@ struct SimpleModel : nn::Module {
 // 32 examples of 10 features, with a mean of 3 and a variance of 4.
 Tensor batch() { return 3 + 2 * randn({32, 10}); }
 
-// The first four channels are enough to see.
+// Prints the values of the first four channels.
 void show(const char* name, const Tensor& values) {
   fmt::print("  {:<23}", name);
   for (const double v : values.slice(0, 0, 4).to_vector<double>()) fmt::print(" {:8.5f}", v);
@@ -41,7 +41,7 @@ void untracked() {
   }
   fmt::print("  untracked: the mean stays 0, the variance stays 1\n");
   show_record(quiet);
-  fmt::print("\n  tracked: both move towards the batches, by a tenth of the way each time\n");
+  fmt::print("\n  tracked: each batch moves both a tenth of the way towards its own\n");
   show_record(twin);
 }
 
@@ -64,7 +64,7 @@ void frozen_by_hand() {
 }
 
 void whole_model() {
-  fmt::print("\n(c) SimpleModel learns, and its norms keep no record\n\n");
+  fmt::print("\n(c) SimpleModel learns, and its running statistics stay as they are\n\n");
   SimpleModel model;
   const nn::MSELoss criterion;
   optim::SGD sgd(model.parameters(), {.lr = 0.01});

@@ -1,7 +1,7 @@
-// Fine-tuning on a few dim images, two at a time. What may two images say about the statistics?
-// They normalise and are recorded (track); they normalise, and are recorded as the larger batch
-// that they are a part of (pooled); or the record normalises and stays (frozen), as it was before
-// or re-estimated from the new images.
+// Fine-tunes on a few dim images, in micro-batches of two. Each micro-batch normalises by its own
+// statistics and updates the record (track), or the record is updated once for all micro-batches of
+// a step (pooled); or the record normalises and is not updated (frozen), either as trained or
+// re-estimated from the new images.
 #include <cairn/cairn.h>
 
 #include "support/main.h"
@@ -26,7 +26,7 @@ constexpr std::pair<const char*, Way> ways[] = {{"track", Way::track},
 
 /// One step by the mean gradient of the micro-batches.
 void train_step(nn::Module& model, optim::SGD& sgd, const Digits& batch, Way way) {
-  std::optional<nn::AccumulateStats> pool;  // the record moves once, at the end of the step
+  std::optional<nn::AccumulateStats> pool;  // updates the record once, at the end
   if (way == Way::pooled) pool.emplace(model);
 
   sgd.zero_grad();
@@ -87,8 +87,8 @@ void example(const support::Options& options) {
 
   table.print();
   fmt::print(
-      "In track and in pooled, two images normalise each other in training, and only the record\n"
-      "differs. How much higher with the pooled one, and in how many runs:\n\n");
+      "track and pooled both normalise by two images in training; only their records differ.\n"
+      "The gain of pooled over track, and in how many runs it was higher:\n\n");
   table.compare("pooled", "track");
   fmt::print("\nThe highest means, by learning rate:\n");
   for (std::size_t i = 0; i < columns.size(); ++i) {

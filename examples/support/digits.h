@@ -29,13 +29,13 @@ struct Digits {
   Digits slice(int64_t begin, int64_t end) const {
     return {images.slice(0, begin, end), labels.slice(0, begin, end)};
   }
-  /// Those at the given positions, in that order.
+  /// The digits at the given positions, in that order.
   Digits select(const cairn::Tensor& index) const {
     return {cairn::index_select(images, 0, index), cairn::index_select(labels, 0, index)};
   }
 };
 
-/// What stands at the start of `text`, fit for an error message.
+/// The start of `text` for an error message, with ? for characters that are not printable.
 inline std::string excerpt(std::string_view text) {
   std::string shown(text.substr(0, 12));
   for (char& c : shown) {
@@ -66,9 +66,9 @@ inline Digits read(const std::string& path) {
         throw broken(fmt::format("expected {} numbers, found {}", pixels + 1, column - 1));
       }
       int value = -1;
-      const auto [rest, error] = std::from_chars(at, end, value);
+      const auto [parsed_end, error] = std::from_chars(at, end, value);
       const char* const stop = std::find(at, end, ',');
-      if (error != std::errc() || rest != stop || value < 0 || value > largest) {
+      if (error != std::errc() || parsed_end != stop || value < 0 || value > largest) {
         throw broken(fmt::format("expected {} from 0 to {} in column {}, found '{}'", what, largest,
                                  column, excerpt({at, stop})));
       }
@@ -96,7 +96,7 @@ struct Split {
 
 inline constexpr int64_t test_size = 360;  // the last lines of the file
 
-/// Throws std::runtime_error as read() does, and for a file that leaves nothing to train on.
+/// Throws std::runtime_error as read() does, and if fewer than 2 images are left for training.
 inline Split read_split(const std::string& path) {
   const Digits all = read(path);
   const int64_t train_size = all.size() - test_size;
@@ -109,8 +109,8 @@ inline Split read_split(const std::string& path) {
   return {all.slice(0, train_size), all.slice(train_size, all.size())};
 }
 
-/// The share of images that the model reads rightly in eval(), when it is given `batch_size` at a
-/// time.
+/// The fraction of images that the model classifies correctly in eval(), in batches of
+/// `batch_size`. Leaves the model in eval().
 inline double accuracy(cairn::nn::Module& model, const Digits& test,
                        int64_t batch_size = test_size) {
   const cairn::NoGrad guard;

@@ -1,4 +1,4 @@
-// What the main() of an example does: its command line, and an error as one line.
+// The main() of an example: parses the command line and prints an error as one line.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -23,16 +23,17 @@ inline int run(int argc, char** argv, const std::string& description, Options op
                void (*example)(const Options&)) {
   CLI::App app(description);
   app.option_defaults()->always_capture_default();
-  app.add_option("--seeds", options.seeds, "runs of each kind")->check(CLI::PositiveNumber);
+  app.add_option("--seeds", options.seeds, "runs of each kind, each with its own seed")
+      ->check(CLI::PositiveNumber);
   app.add_option("--epochs", options.epochs, "passes over the training set")
       ->check(CLI::PositiveNumber);
   app.add_option("--data", options.data, "the file with the digits, one a line");
-  app.add_option("--plot", options.plot, "an SVG to draw the table in, by gnuplot");
+  app.add_option("--plot", options.plot, "SVG file for a plot of the table; needs gnuplot");
   CLI11_PARSE(app, argc, argv);
 
   try {
     example(options);
-  } catch (const std::exception& error) {  // cairn::Error, and what reading and drawing have to say
+  } catch (const std::exception& error) {  // cairn::Error, or reading or drawing failed
     fmt::print(stderr, "error: {}\n", error.what());
     return 1;
   }

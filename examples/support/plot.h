@@ -1,4 +1,4 @@
-// A table as a picture, drawn by gnuplot.
+// Draws a table with gnuplot.
 #pragma once
 
 #include "table.h"
@@ -17,7 +17,7 @@
 
 namespace support {
 
-/// Made before the work begins, so that what is missing is said before it.
+/// Construct it before long work, so that a missing gnuplot or a bad path is reported first.
 class Plot {
  public:
   /// An empty path draws nothing. Throws std::runtime_error if there is no gnuplot, or the file
@@ -34,7 +34,7 @@ class Plot {
     std::fclose(file);
   }
 
-  /// The means as bars, a group a row and a colour a column, with their standard deviations.
+  /// Draws means as bars with standard deviations: a group for each row, a colour for each column.
   void bars(const Table& table) const {
     if (path_.empty()) return;
     std::string script = fmt::format(
@@ -76,7 +76,7 @@ class Plot {
     return result + "'";
   }
 
-  /// The rows' names for the axis, broken after their colons.
+  /// The names of the rows as axis labels, with a line break after the first colon.
   static std::string labels(const Table& table) {
     std::string result;
     for (std::size_t i = 0; i < table.rows().size(); ++i) {
@@ -90,14 +90,14 @@ class Plot {
   }
 
   static void run(const std::string& script) {
-    std::signal(SIGPIPE, SIG_IGN);  // a gnuplot that gives up early is an error below, not our end
+    std::signal(SIGPIPE, SIG_IGN);  // if gnuplot ends early, fwrite() fails instead
     std::FILE* const gnuplot = popen("gnuplot", "w");
     if (gnuplot == nullptr) {
       throw std::runtime_error(fmt::format("gnuplot cannot be started: {}", std::strerror(errno)));
     }
     const bool written = std::fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
     if (pclose(gnuplot) != 0 || !written) {
-      throw std::runtime_error("gnuplot failed; what it said stands above");
+      throw std::runtime_error("gnuplot failed; its message is above");
     }
   }
 

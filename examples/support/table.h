@@ -1,4 +1,4 @@
-// Measurements that were repeated, in rows and columns: their means and standard deviations.
+// A table of repeated measurements: the mean and standard deviation of each row and column.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ class Table {
       for (const double v : values) sum += v;
       return sum / static_cast<double>(values.size());
     }
-    /// The unbiased one; 0 of a single value.
+    /// The standard deviation, with divisor n - 1; 0 for a single value.
     double deviation() const {
       double squares = 0;
       for (const double v : values) squares += (v - mean()) * (v - mean());
@@ -38,7 +38,7 @@ class Table {
   Table(std::string title, std::vector<std::string> columns)
       : title_(std::move(title)), columns_(std::move(columns)) {}
 
-  /// One value a column, by one seed; the first call for a name makes the row.
+  /// Adds the values of one run, one for each column. The first call for a name creates the row.
   void add(const std::string& name, const std::vector<double>& values) {
     auto row =
         std::find_if(rows_.begin(), rows_.end(), [&](const Row& r) { return r.name == name; });
@@ -58,7 +58,7 @@ class Table {
     fmt::print("\n\nmean (standard deviation) of {}\n\n", rows_.at(0).cells.at(0).values.size());
   }
 
-  /// Prints how much higher a row is than another, in the mean, and in how many of the runs.
+  /// Prints, for each column, mean(name) - mean(other), and in how many runs `name` is higher.
   void compare(const std::string& name, const std::string& other) const {
     fmt::print("{:{}}", name, width());
     for (std::size_t column = 0; column < columns_.size(); ++column) {
@@ -70,7 +70,7 @@ class Table {
     fmt::print("\n");
   }
 
-  /// The name of the row with the highest mean in a column, the first of equals.
+  /// The name of the row with the highest mean in a column; if several are equal, the first.
   const std::string& best(std::size_t column) const {
     const auto mean = [&](const Row& row) { return row.cells.at(column).mean(); };
     return std::max_element(rows_.begin(), rows_.end(),

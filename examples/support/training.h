@@ -1,4 +1,4 @@
-// The model that reads the digits, and as much of its training as an example need not show.
+// The model of the digits, and the parts of its training that the examples share.
 #pragma once
 
 #include <cairn/cairn.h>
@@ -22,8 +22,8 @@ inline cairn::nn::Sequential make_model() {
                         nn::ReLU(), nn::Linear(64, classes)};
 }
 
-/// The data in random order, cut into batches; what is left over at the end is left out. Throws
-/// std::runtime_error if that is all.
+/// Splits the data, in random order, into batches, without an incomplete last one. Throws
+/// std::runtime_error if there is no complete batch.
 inline std::vector<Digits> shuffled(const Digits& data, int64_t batch_size) {
   if (data.size() < batch_size) {
     throw std::runtime_error(fmt::format("a batch takes {} images, and there are {} to train on",
@@ -37,7 +37,7 @@ inline std::vector<Digits> shuffled(const Digits& data, int64_t batch_size) {
   return batches;
 }
 
-/// Trains as usual.
+/// Trains by SGD with cross-entropy, in batches of 64.
 inline void fit(cairn::nn::Module& model, const Digits& train, int64_t epochs) {
   cairn::optim::SGD sgd(model.parameters(), {.lr = 0.1, .momentum = 0.9});
   model.train();
@@ -50,7 +50,7 @@ inline void fit(cairn::nn::Module& model, const Digits& train, int64_t epochs) {
   }
 }
 
-/// Are these the same values, to the last bit?
+/// Are the shapes and the float32 values the same, bit for bit?
 inline bool same_bits(const cairn::Tensor& a, const cairn::Tensor& b) {
   const auto bytes = static_cast<std::size_t>(a.numel()) * sizeof(float);
   return a.shape() == b.shape() &&
