@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cairn/core/autograd.h>
-#include <cairn/core/record.h>
 #include <cairn/core/format.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/random.h>
+#include <cairn/core/record.h>
 #include <cairn/core/state_dict.h>
 #include <cairn/core/tensor.h>
 #include <cairn/nn/batch_norm.h>

@@ -52,8 +52,8 @@ struct Tried : Outcome {
 inline doctest::String toString(const Tried& tried) { return tried.failure.c_str(); }
 
 /// Makes the k-th allocation of the call fail, for every k: alone, and with all that follow. Each
-/// time nothing but std::bad_alloc may come out; then all must be as it was, nothing may leak, and going
-/// on must come to what it comes to without a failure. A call may also do without what it was
+/// time nothing but std::bad_alloc may come out; then all must be as it was, nothing may leak, and
+/// going on must come to what it comes to without a failure. A call may also do without what it was
 /// refused; then it must have done its work.
 Tried fail_every_allocation(const std::string& name, const std::function<Trial()>& make);
 

@@ -5,8 +5,8 @@
 // Every input is a program: a call's number, its arguments, and the place for its result, again
 // and again. A run begins with those in corpus/, which seeds.py writes from words; a program that
 // once failed has its line there too.
-#include <cairn/core/internal/shapes.h>
 #include <cairn/cairn.h>
+#include <cairn/core/internal/shapes.h>
 
 #include "core/ops/table.h"
 
