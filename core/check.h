@@ -57,7 +57,7 @@ namespace detail {
 template <class T>
 decltype(auto) shown(const T& v) {
   if constexpr (std::is_floating_point_v<T>) {
-    return v != v ? static_cast<T>(__builtin_fabs(v)) : T{v};
+    return __builtin_isnan(v) ? static_cast<T>(__builtin_fabs(v)) : T{v};
   } else {
     return (v);
   }

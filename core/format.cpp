@@ -129,7 +129,7 @@ std::string to_string(DType dtype) {
 }
 
 std::string to_string(const Tensor& x) {
-  if (!x.defined()) return std::string("tensor(undefined)");
+  if (!x.defined()) return "tensor(undefined)";
   std::string text = "tensor(" + (x.numel() == 0 ? "[]" : Numbers(x).text());
   if (x.numel() == 0 || x.numel() > summarise_above) text += ", shape=" + to_string(x.shape());
   if (x.dtype() != DType::float32) text += ", dtype=" + to_string(x.dtype());

@@ -177,7 +177,7 @@ HookHandle Tensor::add_hook(detail::Ref<detail::Hook> hook) {
   const detail::Ref<detail::GradSlot> slot = detail::slot_or_new(impl());
   slot->hooks.emplace_back(id, std::move(hook));
   detail::adopt(impl(), slot);
-  return HookHandle(slot, id);
+  return {slot, id};
 }
 
 HookHandle::HookHandle(detail::Ref<detail::GradSlot> slot, uint64_t id)

@@ -60,8 +60,8 @@ class CAIRN_API HookHandle {
 /// Removes a hook at the end of a scope: `const ScopedHook hook = x.register_hook(f);`
 class ScopedHook {
  public:
-  ScopedHook(HookHandle handle)  // NOLINT(google-explicit-constructor)
-      : handle_(std::move(handle)) {}
+  ScopedHook(const HookHandle& handle)  // NOLINT(google-explicit-constructor)
+      : handle_(handle) {}
   ~ScopedHook() { handle_.remove(); }
   ScopedHook(const ScopedHook&) = delete;
   ScopedHook& operator=(const ScopedHook&) = delete;
@@ -128,9 +128,9 @@ class CAIRN_API Tensor {
   /// x[i] is select(0, i).
   Tensor operator[](int64_t i) const { return select(0, i); }
   /// One size may be -1, which means the rest. Copies only if a view is not possible.
-  Tensor reshape(const Shape& shape) const;
+  Tensor reshape(const Shape& wanted) const;
   /// reshape() without a copy: throws Error if a view is not possible.
-  Tensor view(const Shape& shape) const;
+  Tensor view(const Shape& wanted) const;
   Tensor transpose(int64_t a, int64_t b) const;
   /// The transpose of a matrix. A tensor of rank 0 or 1 is returned as it is.
   Tensor t() const;
@@ -139,7 +139,7 @@ class CAIRN_API Tensor {
   /// Drops dimension d if its size is 1.
   Tensor squeeze(int64_t d) const;
   /// Stretches dimensions of size 1, without copying; -1 keeps a size.
-  Tensor expand(const Shape& shape) const;
+  Tensor expand(const Shape& wanted) const;
   Tensor select(int64_t d, int64_t i) const;
   /// Elements begin, begin + step, ... before end; out-of-range bounds are clamped. step >= 1.
   Tensor slice(int64_t d, int64_t begin, int64_t end, int64_t step = 1) const;
@@ -151,7 +151,7 @@ class CAIRN_API Tensor {
   /// This tensor if it is contiguous, else a copy.
   Tensor contiguous() const;
   /// This tensor if it has that dtype, else a copy. What int64 cannot hold becomes INT64_MIN.
-  Tensor to(DType dtype) const;
+  Tensor to(DType wanted) const;
 
   // ---- in place: they return the tensor ----
   // They throw Error for an expanded tensor and a module's buffer, and, unless under NoGrad, for a
@@ -180,7 +180,7 @@ class CAIRN_API Tensor {
   // ---- autograd ----
   bool requires_grad() const { return impl("requires_grad").requires_grad(); }
   /// Throws Error for true on int64 or a buffer, and for false on a tensor that is not a leaf.
-  Tensor& requires_grad_(bool requires_grad = true);
+  Tensor& requires_grad_(bool wanted = true);
   /// The accumulated gradient, or an undefined tensor if there is none.
   Tensor grad() const;
   /// Replaces the gradient; an undefined g removes it. Throws Error if shape or dtype differ.
@@ -242,9 +242,9 @@ class CAIRN_API Tensor {
   Scalar only_value() const;
   Scalar value_at(const Dims& index) const;
   Scalar read(int64_t offset) const;
-  const void* typed_data(const char* op, DType dtype) const;
-  const void* dense_data(DType dtype) const;
-  void count_raw_write(DType dtype);
+  const void* typed_data(const char* op, DType wanted) const;
+  const void* dense_data(DType wanted) const;
+  void count_raw_write(DType wanted);
   HookHandle add_hook(detail::Ref<detail::Hook> hook);
 
   detail::Ref<detail::TensorImpl> impl_;
@@ -278,7 +278,7 @@ HookHandle Tensor::register_hook(F f) {
     Tensor call(const Tensor& gradient) override {
       if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
         function(gradient);
-        return Tensor();
+        return {};
       } else {
         return function(gradient);
       }

@@ -12,16 +12,17 @@ void uniform_(Tensor x, double bound) {
   default_generator().fill_uniform(x, -bound, bound);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a handle by value is written through
 void kaiming_uniform_(Tensor weight) {
   weight.impl("kaiming_uniform_");  // throws if it is undefined
   check(weight.dim() >= 2, "kaiming_uniform_: a weight is (out, in, *), got {}", weight.shape());
   if (weight.numel() == 0) return;
-  const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+  const int64_t fan_in = weight.numel() / weight.size(0);
   // The bound is 1/√fan_in. These are PyTorch's steps to it, because their rounding decides the
   // last bit.
   const double a = std::sqrt(5.0);
   const double gain = std::sqrt(2.0 / (1.0 + a * a));
-  const double deviation = gain / std::sqrt(fan_in);
+  const double deviation = gain / std::sqrt(static_cast<double>(fan_in));
   uniform_(weight, std::sqrt(3.0) * deviation);
 }
 

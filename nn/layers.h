@@ -37,16 +37,16 @@ class CAIRN_API Sequential : public Module {
   Sequential() = default;
   template <std::derived_from<Module>... M>
   requires(sizeof...(M) > 0) explicit Sequential(M&&... modules) {
-    (push_back(std::move(modules)), ...);
+    (push_back(std::forward<M>(modules)), ...);
   }
 
   template <std::derived_from<Module> M>
   M& push_back(M&& module) {
-    return child(std::to_string(size()), std::move(module));
+    return child(std::to_string(size()), std::forward<M>(module));
   }
   template <std::derived_from<Module> M>
   M& push_back(std::string_view name, M&& module) {
-    return child(name, std::move(module));
+    return child(name, std::forward<M>(module));
   }
 
   std::size_t size() const { return child_count(); }

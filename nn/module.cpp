@@ -4,6 +4,8 @@
 #include <cairn/nn/internal/module_state.h>
 
 #include <cxxabi.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <unordered_set>
@@ -81,8 +83,8 @@ void Module::check_registered(const Tensor& y, const Tensor& x) const {
 // ---- registering ----
 
 void Module::State::check_name(const char* what, std::string_view own) const {
-  check(!own.empty() && own.find('.') == own.npos, "{}: the name '{}' is empty or has a dot", what,
-        own);
+  check(!own.empty() && own.find('.') == std::string_view::npos,
+        "{}: the name '{}' is empty or has a dot", what, own);
   const auto is_taken = [own](const auto& items) {
     return std::any_of(items.begin(), items.end(), [&](auto& item) { return item.first == own; });
   };
@@ -120,7 +122,7 @@ Module::ChildName Module::check_child(std::string_view name, const Module& modul
   return {std::string(name), std::string(name)};
 }
 
-void Module::register_child(ChildName name, std::shared_ptr<Module> module) noexcept {
+void Module::register_child(ChildName&& name, std::shared_ptr<Module> module) noexcept {
   detail::Name& its_name = *module->state_->name;
   its_name.own = std::move(name.own);
   its_name.owner = state_->name;
@@ -232,7 +234,7 @@ std::string print(const Module& module, const std::string& indent) {
   const auto children = module.named_children();  // throws if the module was moved from
   std::string text = module.kind() + "(" + module.extra_repr();
   for (const auto& [name, child] : children) {
-    text += "\n" + indent + "  (" + name + "): " + print(child, indent + "  ");
+    text += fmt::format("\n{}  ({}): {}", indent, name, print(child, indent + "  "));
   }
   return text + (children.empty() ? ")" : "\n" + indent + ")");
 }

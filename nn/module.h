@@ -145,7 +145,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   template <std::derived_from<Module> M>
   M& child(std::string_view name, M&& module) {
     ChildName names = check_child(name, module);
-    return add_child(std::move(names), std::make_shared<M>(std::move(module)));
+    return add_child(std::move(names), std::make_shared<M>(std::forward<M>(module)));
   }
   /// Constructs a module in place, for a class that cannot be moved: child<Net>("net", args...).
   template <class M, class... Args>
@@ -184,9 +184,9 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   };
 
   ChildName check_child(std::string_view name, const Module& module);
-  void register_child(ChildName name, std::shared_ptr<Module> module) noexcept;
+  void register_child(ChildName&& name, std::shared_ptr<Module> module) noexcept;
   template <class M>
-  M& add_child(ChildName name, std::shared_ptr<M> module) noexcept {
+  M& add_child(ChildName&& name, std::shared_ptr<M> module) noexcept {
     M& reference = *module;
     register_child(std::move(name), std::move(module));
     return reference;

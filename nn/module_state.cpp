@@ -23,7 +23,7 @@ Tensor StateTensor::accepted(const std::string& path, const Tensor& values) cons
       values.defined() && values.shape() == tensor.shape(), "{}: {} given, the model has {}", path,
       values.defined() ? to_string(values.shape()) : "an undefined tensor", tensor.shape());
   if (!is_floating(tensor.dtype()) && is_floating(values.dtype())) check_whole(path, values);
-  const Tensor converted = values.detach().to(tensor.dtype());
+  Tensor converted = values.detach().to(tensor.dtype());
   if (check != nullptr) check(path.c_str(), converted);
   return converted;
 }

@@ -71,6 +71,7 @@ class CAIRN_API Buffer {
   Tensor clone() const { return tensor_.clone(); }
   Tensor detach() const { return tensor_.detach(); }
   Tensor to(DType dtype) const { return tensor_.to(dtype); }
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): it reads as a tensor does
   bool requires_grad() const { return false; }
 
   // ---- writing ----

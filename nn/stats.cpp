@@ -46,7 +46,7 @@ void reset_running_stats(Module& model) {
 StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate) {
   const std::vector<StatsLayer> layers = layers_to_set("StatsGuard", model, mode, predicate);
   for (const StatsLayer& l : layers) {
-    at_end.push_back([layer = std::weak_ptr(l.statistics), before = l.statistics->settings()] {
+    at_end.emplace_back([layer = std::weak_ptr(l.statistics), before = l.statistics->settings()] {
       if (const auto s = layer.lock()) s->restore(before);
     });
   }
@@ -58,10 +58,11 @@ StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& pred
 namespace {
 
 void select_in(const std::vector<StatsLayer>& layers, const char* op, std::string_view name) {
-  check(!name.empty() && name.find('.') == name.npos,
+  check(!name.empty() && name.find('.') == std::string_view::npos,
         "{}: a record's name is part of a path; '{}' is empty or has a dot", op, name);
   LoadPlan plan;  // adds the records that are missing
   std::vector<std::shared_ptr<Record>> records;
+  records.reserve(layers.size());
   for (const StatsLayer& l : layers) records.push_back(l.statistics->find_or_make(name, plan));
   plan.commit();
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -78,7 +79,7 @@ void select_stats(Module& model, std::string_view name) {
 SelectStats::SelectStats(Module& model, std::string_view name) {
   const std::vector<StatsLayer> layers = layers_of(model);
   for (const StatsLayer& l : layers) {
-    at_end.push_back([layer = std::weak_ptr(l.statistics), before = l.statistics->selected] {
+    at_end.emplace_back([layer = std::weak_ptr(l.statistics), before = l.statistics->selected] {
       if (const auto s = layer.lock()) s->select(before);
     });
   }
@@ -93,7 +94,7 @@ AccumulateStats::AccumulateStats(Module& model) {
   for (const StatsLayer& l : layers) {
     const auto pool = std::make_shared<MergingPool>(l.statistics->pool);
     pools.push_back(pool);
-    at_end.push_back(
+    at_end.emplace_back(
         [layer = std::weak_ptr(l.statistics), pool, exceptions = std::uncaught_exceptions()] {
           const auto s = layer.lock();
           if (!s) return;

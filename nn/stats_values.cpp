@@ -23,19 +23,18 @@ StatsSnapshot snapshot_stats(const Module& model) {
 
 namespace {
 
-// The reason why a layer (null if the model has none) cannot take these records; empty if it can.
-std::string mismatch(const Statistics* s, const StatsSnapshot::Layer& given) {
-  if (s == nullptr) return "the model has no batch norm there";
-  if (!s->has_record) return "the layer keeps no record; turn it on with track_running_stats(true)";
+// The reason why a layer cannot take these records; empty if it can.
+std::string mismatch(const Statistics& s, const StatsSnapshot::Layer& given) {
+  if (!s.has_record) return "the layer keeps no record; turn it on with track_running_stats(true)";
   for (const StatsSnapshot::Record& r : given.records) {
     if (!r.mean.defined() || !r.var.defined() || !r.count.defined()) {
       return "a tensor of its record is undefined";
     }
-    if (r.mean.shape() != s->mean.shape() || r.var.shape() != s->var.shape() ||
-        r.count.shape() != s->count.shape()) {
+    if (r.mean.shape() != s.mean.shape() || r.var.shape() != s.var.shape() ||
+        r.count.shape() != s.count.shape()) {
       return fmt::format("a record of shapes {}, {} and {}, the layer's are {}, {} and {}",
-                         r.mean.shape(), r.var.shape(), r.count.shape(), s->mean.shape(),
-                         s->var.shape(), s->count.shape());
+                         r.mean.shape(), r.var.shape(), r.count.shape(), s.mean.shape(),
+                         s.var.shape(), s.count.shape());
     }
   }
   return "";
@@ -56,10 +55,11 @@ void write_snapshot(const char* op, Module& model, const StatsSnapshot& snapshot
   LoadPlan plan;
   for (const StatsSnapshot::Layer& given : snapshot.layers) {
     const auto found = std::ranges::find(layers, given.path, &StatsLayer::path);
-    Statistics* const s = found == layers.end() ? nullptr : found->statistics.get();
-    const std::string reason = mismatch(s, given);
+    const bool there = found != layers.end();
+    const std::string reason =
+        there ? mismatch(*found->statistics, given) : "the model has no batch norm there";
     if (reason.empty()) {
-      plan_records(plan, *s, given);
+      plan_records(plan, *found->statistics, given);
     } else {
       plan.problem(quoted(given.path) + ": " + reason);
     }

@@ -209,6 +209,7 @@ class Walk {
         leaf_targets_.push_back(impl.slot.get());
       }
     }
+    // NOLINTNEXTLINE(modernize-loop-convert): the loop goes backwards
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       const auto edges = (*node)->edges();
       (*node)->needed =

@@ -62,9 +62,10 @@ inline Sums line_sums(const NormSizes& n, const Sums* sums, int64_t line) {
 
 /// The numbers of the lines, under the names of the derivation in core/ops/norm.cpp.
 struct NormLines {
-  double *m, *s, *a, *b, *mean_h, *k;        // of each line
-  double *gamma = nullptr, *beta = nullptr;  // of each position, or null
-  Sums* sums;
+  double *m = nullptr, *s = nullptr, *a = nullptr, *b = nullptr;  // of each line
+  double *mean_h = nullptr, *k = nullptr;                         // of each line
+  double *gamma = nullptr, *beta = nullptr;                       // of each position, or null
+  Sums* sums = nullptr;
 };
 
 template <class T>

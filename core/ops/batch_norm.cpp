@@ -66,6 +66,7 @@ Tensor normalize_by_record(const char* op, const Tensor& x, const Tensor& mean, 
 
 }  // namespace detail
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): a handle by value is written through
 Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, const Tensor& weight,
                   const Tensor& bias, const BatchNormFunctionOptions& options) {
   constexpr const char* op = "batch_norm";

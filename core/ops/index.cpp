@@ -178,7 +178,8 @@ Tensor one_hot(const Tensor& labels, int64_t n) {
   Shape shape = labels.shape();
   shape.insert(detail::new_dim("one_hot", -1, shape), n);
   detail::check_indices("one_hot", "label", labels, n);
-  const Tensor y = detail::new_tensor("one_hot", shape, DType::int64), dense = labels.contiguous();
+  Tensor y = detail::new_tensor("one_hot", shape, DType::int64);
+  const Tensor dense = labels.contiguous();
   std::fill_n(y.view_of().as<int64_t>(), y.numel(), 0);
   for (int64_t i = 0; i < dense.numel(); ++i) {
     y.view_of().as<int64_t>()[i * n + dense.view_of().as<const int64_t>()[i]] = 1;

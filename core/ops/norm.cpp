@@ -92,7 +92,7 @@ double inverse_deviation(double v, double eps) { return v + eps == 0 ? 0 : 1 / s
 // The numbers of all lines, in one block of memory.
 struct Lines : kernels::NormLines {
   NormSizes n;
-  double *weight, *bias;  // γ and β of each channel, or of each position
+  double *weight = nullptr, *bias = nullptr;  // γ and β of each channel, or of each position
   Tensor memory;
 
   Lines(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weights,

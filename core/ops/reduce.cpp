@@ -147,13 +147,13 @@ void check_some(const char* op, const Tensor& x, const Reduced& to) {
         "{}: there are no values to choose from in {}; look at numel() first", op, x.shape());
 }
 
-template <template <class> class Better>
+template <class Better>
 Tensor extreme(const char* op, const Tensor& x, const Dims& dims, bool keepdim) {
   const Reduced to(op, x, dims, keepdim);
   check_some(op, x, to);
   Tensor y = new_tensor(op, to.result, x.dtype());
   detail::dispatch(x.dtype(), [&]<class T>(T) {
-    using Acc = Best<T, Better<T>>;
+    using Acc = Best<T, Better>;
     fold_into<T>(x.view_of(), to.folded, y.view_of().template as<T>(), Acc(),
                  [](const Acc& best) { return best.value; });
   });
@@ -167,10 +167,10 @@ Tensor extreme(const char* op, const Tensor& x, const Dims& dims, bool keepdim) 
 }  // namespace
 
 Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
-  return extreme<std::greater>("amax", x, dims, keepdim);
+  return extreme<std::greater<>>("amax", x, dims, keepdim);
 }
 Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) {
-  return extreme<std::less>("amin", x, dims, keepdim);
+  return extreme<std::less<>>("amin", x, dims, keepdim);
 }
 
 Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
@@ -178,7 +178,7 @@ Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
   check_some("argmax", x, to);
   Tensor y = new_tensor("argmax", to.result, DType::int64);
   detail::dispatch(x.dtype(), [&]<class T>(T) {
-    using Acc = Best<T, std::greater<T>>;
+    using Acc = Best<T, std::greater<>>;
     fold_into<T>(x.view_of(), to.folded, y.view_of().as<int64_t>(), Acc(),
                  [](const Acc& best) { return best.index; });
   });
@@ -196,7 +196,7 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   if (to.count > 0) {
     const NoGrad guard;
     const Tensor largest = amax(x.detach(), dims, true);
-    shift = where(largest - largest == 0, largest, 0);
+    shift = where(abs(largest) < HUGE_VAL, largest, 0);
   }
   return (log(sum(exp(x - shift), dims, true)) + shift).reshape(to.result);
 }

@@ -26,11 +26,11 @@ int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared
   std::erase_if(layers, [](const StatsLayer& l) { return !l.statistics->has_record; });
   detail::StatsScope scope;
   for (auto& [path, module] : model.named_modules()) {
-    scope.at_end.push_back(
+    scope.at_end.emplace_back(
         [m = &module, training = module.is_training()] { m->set_training(training); });
   }
   for (const auto& [path, s] : layers) {
-    scope.at_end.push_back([layer = s, mode = s->mode, before = s->pool] {
+    scope.at_end.emplace_back([layer = s, mode = s->mode, before = s->pool] {
       layer->mode = mode;
       layer->pool = before;
     });
