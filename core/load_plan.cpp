@@ -9,12 +9,21 @@ namespace cairn {
 LoadPlan::~LoadPlan() = default;
 
 void LoadPlan::write(const Tensor& target, const Tensor& values) {
+  cairn::check(values.shape() == target.shape(), "load_plan: values {} for a tensor {}",
+               values.shape(), target.shape());
+  checked_ = false;
   writes_.emplace_back(target, values.detach());
 }
 
-void LoadPlan::then(std::function<void()> apply) { actions_.push_back(std::move(apply)); }
+void LoadPlan::then(std::function<void()> apply) {
+  checked_ = false;
+  actions_.push_back(std::move(apply));
+}
 
-void LoadPlan::problem(std::string text) { problems_ += "\n  " + std::move(text); }
+void LoadPlan::problem(std::string text) {
+  checked_ = false;
+  problems_ += "\n  " + std::move(text);
+}
 
 void LoadPlan::check(const char* op) {
   cairn::check(problems_.empty(), "{}: nothing was loaded, because{}", op, problems_);
@@ -24,9 +33,11 @@ void LoadPlan::check(const char* op) {
   for (auto& [target, values] : writes_) {
     if (written.contains(values.view_of().storage.get())) values = values.clone();
   }
+  checked_ = true;
 }
 
 void LoadPlan::commit() noexcept {
+  if (!checked_) return;
   for (const auto& [target, values] : writes_) detail::write_values(target, values.view_of());
   for (const auto& apply : actions_) apply();
 }

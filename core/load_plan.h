@@ -19,7 +19,8 @@ class CAIRN_API LoadPlan {
   LoadPlan& operator=(const LoadPlan&) = delete;
   ~LoadPlan();
 
-  /// commit() writes `values` to `target`, converted to its dtype. The shapes must be equal.
+  /// commit() writes `values` to `target`, converted to its dtype. Throws Error unless the shapes
+  /// are equal.
   void write(const Tensor& target, const Tensor& values);
   /// commit() calls `apply` after all values are written. `apply` must not throw. A plan that is
   /// not committed never calls it.
@@ -30,13 +31,15 @@ class CAIRN_API LoadPlan {
   /// Throws Error "<op>: nothing was loaded, because ..." with all problems, if there are any.
   /// Otherwise copies the values that share a storage with a target.
   void check(const char* op);
-  /// Does all the writes. Cannot fail. Call check() first.
+  /// Does all the writes. Cannot fail. Does nothing unless check() has passed since the last change
+  /// of the plan. What was planned must still be alive.
   void commit() noexcept;
 
  private:
   std::vector<std::pair<Tensor, Tensor>> writes_;  // target, values
   std::vector<std::function<void()>> actions_;
   std::string problems_;
+  bool checked_ = false;  // nothing was added since check() passed
 };
 
 }  // namespace cairn

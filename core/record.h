@@ -15,6 +15,7 @@
 
 #include <cairn/core/autograd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -86,7 +87,7 @@ class CAIRN_API SavedTensor {
  public:
   SavedTensor() = default;  ///< unpacks to an undefined tensor
   /// `y` is the output of the op that saves x.
-  SavedTensor(const Tensor& x, const Tensor& y);
+  SavedTensor(const char* op, const Tensor& x, const Tensor& y);
   /// Returns the tensor, with its place in the graph. Throws Error if it was written to since.
   Tensor unpack(Node& node) const;
 
@@ -159,6 +160,9 @@ class CAIRN_API Node : public Counted {
 /// enabled and an input is stale (TensorImpl::is_stale).
 CAIRN_API bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inputs);
 
+/// Throws Error if the tensor is stale: an in-place op has changed its values since.
+void check_not_stale(const char* op, const TensorImpl& impl);
+
 /// Makes `node` the node of y and returns y.
 CAIRN_API Tensor attach(const Tensor& y, Ref<Node> node);
 
@@ -199,17 +203,17 @@ struct Wrt {
   std::array<const Tensor*, N> saved;
 
   /// Saves the tensors; returns nothing if the input does not require a gradient.
-  std::optional<detail::InputGradient<F, N>> keep(const Tensor& y) const {
+  std::optional<detail::InputGradient<F, N>> keep(const char* op, const Tensor& y) const {
     if (!detail::wants_gradient(input)) return std::nullopt;
     detail::InputGradient<F, N> result{gradient, {}};
-    for (std::size_t k = 0; k < N; ++k) result.saved[k] = detail::SavedTensor(*saved[k], y);
+    for (std::size_t k = 0; k < N; ++k) result.saved[k] = detail::SavedTensor(op, *saved[k], y);
     return result;
   }
 };
 /// An argument of record(): gradient(dy, saved...) returns the gradient of `input`.
-template <class F, std::derived_from<Tensor>... S>
+template <class F, std::convertible_to<const Tensor&>... S>
 Wrt<F, sizeof...(S)> wrt(const Tensor& input, F gradient, const S&... saved) {
-  return {input, std::move(gradient), {&saved...}};
+  return {input, std::move(gradient), {&static_cast<const Tensor&>(saved)...}};
 }
 
 /// Joins y to the graph if an input is tracked, and returns it. This and record_joint() are the
@@ -219,8 +223,8 @@ template <class... F, std::size_t... N>
 Tensor record(const char* op, const Tensor& y, const Wrt<F, N>&... parts) {
   const Tensor* const inputs[] = {&parts.input...};
   if (!detail::tracks(op, y, inputs)) return y;
-  auto closure = [gradients = std::tuple(parts.keep(y)...)](detail::Node& node, const Tensor& dy,
-                                                            Gradients& dx) {
+  auto closure = [gradients = std::tuple(parts.keep(op, y)...)](detail::Node& node,
+                                                                const Tensor& dy, Gradients& dx) {
     std::size_t i = 0;
     const auto apply = [&](const auto& gradient) {
       if (gradient && dx.wanted(i)) dx[i] = (*gradient)(node, dy);
@@ -238,7 +242,11 @@ struct SavedFor {
 };
 inline SavedFor saved(const Tensor& x, std::initializer_list<int> inputs) {
   uint64_t bits = 0;
-  for (const int input : inputs) bits |= uint64_t{1} << input;
+  for (const int input : inputs) {
+    check(input >= 0 && input < 64, "record_joint: a tensor is saved for input {}; give 0 to 63",
+          input);
+    bits |= uint64_t{1} << input;
+  }
   return {x, bits};
 }
 
@@ -250,12 +258,12 @@ Tensor record_joint(const char* op, const Tensor& y, std::span<const Tensor* con
   if (!detail::tracks(op, y, inputs)) return y;
   uint64_t tracked = 0;
   if constexpr (sizeof...(S) > 0) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(inputs.size(), 64); ++i) {
       tracked |= static_cast<uint64_t>(detail::wants_gradient(*inputs[i])) << i;
     }
   }
   [[maybe_unused]] const auto keep = [&](const SavedFor& s) {
-    return (s.inputs & tracked) != 0 ? detail::SavedTensor(s.tensor, y) : detail::SavedTensor();
+    return (s.inputs & tracked) != 0 ? detail::SavedTensor(op, s.tensor, y) : detail::SavedTensor();
   };
   auto closure = [gradients = std::move(gradients),
                   saved = std::array<detail::SavedTensor, sizeof...(S)>{keep(tensors)...}](

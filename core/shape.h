@@ -108,6 +108,10 @@ class CAIRN_API Dims : public DimList {
       : DimList(std::data(dims), std::data(dims) + std::size(dims)) {}
   template <std::input_iterator It>
   Dims(It first, It last) : DimList(first, last) {}
+  /// A list of one dimension: x.sum(1).
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Dims(T d)  // NOLINT(google-explicit-constructor)
+      : Dims({static_cast<int64_t>(d)}) {}
 
   friend bool operator==(const Dims& a, const Dims& b) { return a.equals(b); }
 };

@@ -99,6 +99,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// is missing, unexpected or of another shape, and nothing has changed then.
   LoadReport load_state_dict(const StateDict& values, const LoadOptions& options = {});
   /// Adds the writes and problems of load_state_dict() to a plan, which may hold other loads too.
+  /// The module must live until plan.commit().
   LoadReport plan_load(LoadPlan& plan, const StateDict& values, const LoadOptions& options = {});
 
   /// Sets the training flag of this module and of all modules inside it.

@@ -64,6 +64,7 @@ void select_in(const std::vector<StatsLayer>& layers, const char* op, std::strin
   std::vector<std::shared_ptr<Record>> records;
   records.reserve(layers.size());
   for (const StatsLayer& l : layers) records.push_back(l.statistics->find_or_make(name, plan));
+  plan.check(op);
   plan.commit();
   for (std::size_t i = 0; i < layers.size(); ++i) {
     layers[i].statistics->select(std::move(records[i]));

@@ -28,7 +28,8 @@ class CAIRN_API Optimizer {
   virtual void zero_grad(const ZeroGradOptions& options = {}) = 0;
 
   virtual std::size_t group_count() const = 0;
-  /// The learning rate of a group, which a scheduler reads and sets.
+  /// The learning rate of a group, which a scheduler reads and sets. The reference is good until a
+  /// group is added.
   virtual double& lr(std::size_t group) = 0;
 
   /// Copies of all options and all state, as groups.<group>.<option> and state.<parameter>.<name>.
@@ -53,7 +54,8 @@ struct StateName {
   bool single = false;
 };
 
-/// What all optimizers share. A Rule, such as SGDRule, has what one optimizer adds.
+/// What all optimizers share. A Rule, such as SGDRule, has what one optimizer adds. Rules belong to
+/// Cairn's own sources; an optimizer outside derives from Optimizer.
 template <class Rule>
 class CAIRN_API OptimizerOf : public Optimizer {
  public:

@@ -10,9 +10,10 @@ namespace cairn::detail {
 // The node keeps a new TensorImpl. The tensor's own would keep its .grad alive, and under
 // create_graph that gradient may hold the graph that holds this. If the tensor is the op's own
 // output, the new one has no node, since a node that holds itself is a cycle.
-SavedTensor::SavedTensor(const Tensor& x, const Tensor& y) {
+SavedTensor::SavedTensor(const char* op, const Tensor& x, const Tensor& y) {
   if (!x.defined()) return;
   const TensorImpl& impl = x.impl();
+  check_not_stale(op, impl);
   value_ = TensorImpl::create(impl.view);
   version_ = impl.view.storage->version;
   is_output_ = &impl == &y.impl();
@@ -44,6 +45,13 @@ Tensor SavedTensor::unpack(Node& node) const {
   return Tensor(std::move(output));
 }
 
+void check_not_stale(const char* op, const TensorImpl& impl) {
+  check(!impl.is_stale(),
+        "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
+        "take the view again after the in-place op",
+        op, impl.view.shape);
+}
+
 // ---- nodes ----
 
 bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inputs) {
@@ -57,10 +65,7 @@ bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inpu
     check(&impl != output, "{}: its output {} is one of its inputs; give record() a new tensor", op,
           impl.view.shape);
     if (!is_grad_enabled()) continue;
-    check(!impl.is_stale(),
-          "{}: the input {} shares its values with a tensor that an in-place op has changed since; "
-          "take the view again after the in-place op",
-          op, impl.view.shape);
+    check_not_stale(op, impl);
     tracked |= impl.requires_grad();
   }
   check(any_defined, "{}: all of its inputs are undefined", op);

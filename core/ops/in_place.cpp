@@ -51,6 +51,7 @@ void check_fits(const char* op, const Tensor& x, const Tensor& y) {
         "{}: {} does not broadcast to {}, the shape that is written; dimensions, aligned at the "
         "right, must be equal or 1",
         op, y.shape(), x.shape());
+  if (is_grad_enabled()) detail::check_not_stale(op, y.impl());
 }
 
 bool same_view(const View& a, const View& b) {

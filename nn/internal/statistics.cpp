@@ -100,7 +100,13 @@ std::shared_ptr<Record> Statistics::find_or_make(std::string_view name, LoadPlan
   if (auto record = find(name)) return record;
   auto record = std::make_shared<Record>(std::string(name), mean.numel(), mean.dtype());
   plan.then([layer = shared_from_this(), added = std::list{record}]() mutable {
-    if (layer->find(added.front()->name)) return;  // the plan has added this name already
+    if (const auto same = layer->find(added.front()->name)) {  // added since the plan was made
+      detail::write_values(same->mean, added.front()->mean.view_of());
+      detail::write_values(same->var, added.front()->var.view_of());
+      detail::write_values(same->count, added.front()->count.view_of());
+      same->assigned = true;
+      return;
+    }
     layer->records.splice(layer->records.end(), added);
   });
   return record;

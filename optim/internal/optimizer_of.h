@@ -92,6 +92,9 @@ void OptimizerOf<Rule>::step() {
     bool first = false;          // was a state just created?
   };
   std::vector<Step> steps;
+  std::size_t count = 0;
+  for (const Group& group : groups_) count += group.params_.size();
+  steps.reserve(count);
   for (std::size_t k = 0; k < groups_.size(); ++k) {
     Group& group = groups_[k];
     Rule::check_options(k, group);
@@ -227,7 +230,11 @@ void OptimizerOf<Rule>::plan_load(LoadPlan& plan, const StateDict& values) {
       const std::string key = option_key(k, name);
       load_option(option, key, find(key), plan);
     });
-    Rule::check_options(k, loaded[k]);
+    try {
+      Rule::check_options(k, loaded[k]);
+    } catch (const Error& error) {
+      plan.problem(error.what());
+    }
     for (std::size_t i = 0; i < loaded[k].params_.size(); ++i, ++index) {
       for (std::size_t s = 0; s < std::size(Rule::state_names); ++s) {
         const StateName& state = Rule::state_names[s];

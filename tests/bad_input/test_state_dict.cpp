@@ -120,9 +120,11 @@ TEST_CASE("bad input: an optimizer loads everything or nothing") {
        "number\n  groups.0.weight_decay: missing, or not one number\n  groups.0.nesterov: missing, "
        "or not one number\n  groups.0.maximize: missing, or not one number",
        [](World& w) { w.sgd.load_state_dict({}); }},
-      {"SGD: group 0: lr is -1; it must be finite and not negative",
+      {"SGD: nothing was loaded, because\n"
+       "  SGD: group 0: lr is -1; it must be finite and not negative",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.lr"] = tensor(-1); }); }},
-      {"SGD: group 0: momentum is nan; it must be finite and not negative",
+      {"SGD: nothing was loaded, because\n"
+       "  SGD: group 0: momentum is nan; it must be finite and not negative",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.momentum"] = tensor(NAN); }); }},
       {"SGD: nothing was loaded, because\n  groups.0.lr: missing, or not one number",
        [](World& w) { restored(w, [](StateDict& d) { d["groups.0.lr"] = zeros({2}); }); }},

@@ -208,6 +208,8 @@ TEST_CASE("api: reductions, free and as members") {
   CHECK(is(sum(x, {0}), {4, 8}));
   CHECK(sum(x, {0}, true).shape() == Shape{1, 2});
   CHECK(is(x.sum({1}), {3, 9}));
+  CHECK(is(x.sum(1), {3, 9}));
+  CHECK(is(amax(x, -1), {2, 6}));
   CHECK(is(mean(x), {3}));
   CHECK(is(mean(x, {-1}), {1.5, 4.5}));
   CHECK(is(x.mean({0}), {2, 4}));

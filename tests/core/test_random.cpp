@@ -5,7 +5,6 @@
 #include <cairn/core/ops.h>
 #include <cairn/core/random.h>
 #include <cairn/nn/linear.h>
-#include <cairn/optim/sgd.h>
 
 #include <algorithm>
 #include <functional>
@@ -199,42 +198,4 @@ TEST_CASE("a generator may be used from several threads: draws are whole runs of
     }
     CHECK(equal(generator.state(), reference.state()));
   }
-}
-
-TEST_CASE("LoadPlan: a model, an optimizer and a generator are loaded together or not at all") {
-  nn::Linear model(2, 3);
-  optim::SGD sgd(model.parameters(), {.lr = 0.5});
-  Generator generator(7);
-  const auto saved_model = model.state_dict(), saved_sgd = sgd.state_dict();
-  StateDict values;
-  for (const auto& [name, t] : saved_model) values[name] = t.clone();
-  const Tensor state = generator.state();
-  const auto change = [&] {
-    const NoGrad guard;
-    model.weight.fill_(9);
-    sgd.groups()[0].lr = 0.1;
-    Tensor drawn = empty({3});
-    generator.fill_uniform(drawn, 0, 1);
-  };
-  change();
-  const Tensor later = generator.state();
-
-  LoadPlan bad;
-  model.plan_load(bad, values);
-  sgd.plan_load(bad, saved_sgd);
-  generator.plan_load(bad, zeros({3}));
-  CHECK_THROWS_AS(bad.check("load"), Error);
-  CHECK(model.weight.at<float>({0, 0}) == 9);
-  CHECK(sgd.groups()[0].lr == 0.1);
-  CHECK(equal(generator.state(), later));
-
-  LoadPlan good;
-  model.plan_load(good, values);
-  sgd.plan_load(good, saved_sgd);
-  generator.plan_load(good, state);
-  good.check("load");
-  good.commit();
-  CHECK(equal(model.weight.detach(), values.at("weight")));
-  CHECK(sgd.groups()[0].lr == 0.5);
-  CHECK(equal(generator.state(), state));
 }

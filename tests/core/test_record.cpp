@@ -90,3 +90,19 @@ TEST_CASE("record: an op may save its own output, which is no cycle") {
   }
   CHECK(in_use() == before);
 }
+
+TEST_CASE("record: a stale tensor is not saved, and not written into another") {
+  const Tensor w = ones({3}, {.requires_grad = true});
+  Tensor a = zeros({3});
+  const Tensor view = a.slice(0, 0, 2);
+  a.add_(w);
+  const Tensor x = ones({2}, {.requires_grad = true});
+  CHECK_ERROR_MENTIONS(record("mine", x.detach(),
+                              wrt(
+                                  x, [](auto& dy, auto&) { return dy; }, view)),
+                       "mine: the input [2] shares its values");
+  Tensor b = zeros({2});
+  CHECK_ERROR_MENTIONS(b.add_(view), "add_: the input [2] shares its values");
+  CHECK_ERROR_MENTIONS(b.copy_(view), "copy_: the input [2] shares its values");
+  CHECK(equal(b, zeros({2})));
+}
