@@ -11,7 +11,7 @@ namespace {
 // Fails every allocation of y = call(module, x) for a module that is made anew each time.
 template <class Make, class Call>
 Tried fail_on(const std::string& name, Make make, Call call, const Tensor& x = {}) {
-  const Tried tried = fail_every_allocation(name, [&] {
+  Tried tried = fail_every_allocation(name, [&] {
     manual_seed(1);
     auto m = make();
     auto y = std::make_shared<Tensor>();

@@ -356,7 +356,7 @@ const std::vector<Call>& calls() {
       {"permute", exact, [](Args& a) { const Tensor x = a.tensor(); return x.permute(a.p.dims()); }},
       {"unsqueeze", exact, [](Args& a) { const Tensor x = a.tensor(); return x.unsqueeze(a.p.number()); }},
       {"squeeze", exact, [](Args& a) { const Tensor x = a.tensor(); return x.squeeze(a.p.number()); }},
-      {"expand", exact, [](Args& a) { const Tensor x = a.tensor(); return x.expand(a.p.dims()); }},
+      {"expand", exact, [](Args& a) { const Tensor x = a.tensor(); return x.expand(a.p.sizes()); }},
       {"select", exact, [](Args& a) { const Tensor x = a.tensor(); const int64_t d = a.p.number(), i = a.p.number(); return x.select(d, i); }},
       {"slice", exact, [](Args& a) { const Tensor x = a.tensor(); const int64_t d = a.p.number(), i = a.p.number(), j = a.p.number(), step = a.p.number(); return x.slice(d, i, j, step); }},
       {"flatten", exact, [](Args& a) { const Tensor x = a.tensor(); const int64_t from = a.p.number(), to = a.p.number(); return x.flatten(from, to); }},

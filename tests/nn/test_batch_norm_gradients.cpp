@@ -98,7 +98,7 @@ TEST_CASE(
       {"0.1", 0.1}, {"None", std::nullopt}, {"0.3", 0.3}};
   for (const std::string& kind : kinds) {
     for (const auto& [text, value] : momenta) {
-      const std::string name = kind + "/momentum" + text;
+      const std::string name = fmt::format("{}/momentum{}", kind, text);
       const std::optional<double> momentum = value;
       for (const bool affine : {true, false}) {
         for (auto* layout : {as_it_is, channels_last}) {

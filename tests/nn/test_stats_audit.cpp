@@ -20,6 +20,7 @@ using Problems = std::vector<std::string>;
 std::vector<Tensor> batches(double mean = 0) {
   manual_seed(5);
   std::vector<Tensor> xs;
+  xs.reserve(40);
   for (int i = 0; i < 40; ++i) xs.push_back(randn({32, 3}) + mean);
   return xs;
 }

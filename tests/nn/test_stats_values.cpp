@@ -20,6 +20,7 @@ namespace {
 std::vector<Tensor> batches(int n = 3) {
   manual_seed(3);
   std::vector<Tensor> xs;
+  xs.reserve(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) xs.push_back(randn({5 + i, 3}) * (i + 1.0) + i);
   return xs;
 }
@@ -139,6 +140,7 @@ TEST_CASE("estimate_running_stats: batches come from any range, of tuples too, o
   CHECK(estimated(std::list<Tensor>(xs.begin(), xs.end())) == expected);
   CHECK(estimated(std::span(xs)) == expected);
   std::vector<std::pair<Tensor, Tensor>> labelled;
+  labelled.reserve(xs.size());
   for (const Tensor& x : xs) labelled.emplace_back(x, ones({1}));
   CHECK(estimated(labelled) == expected);
   std::size_t next = 0;
