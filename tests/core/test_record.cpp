@@ -96,10 +96,10 @@ TEST_CASE("record: a stale tensor is not saved, and not written into another") {
   Tensor a = zeros({3});
   const Tensor view = a.slice(0, 0, 2);
   a.add_(w);
-  const Tensor x = ones({2}, {.requires_grad = true});
-  CHECK_ERROR_MENTIONS(record("mine", x.detach(),
+  const Tensor leaf = ones({2}, {.requires_grad = true});
+  CHECK_ERROR_MENTIONS(record("mine", leaf.detach(),
                               wrt(
-                                  x, [](auto& dy, auto&) { return dy; }, view)),
+                                  leaf, [](auto& dy, auto&) { return dy; }, view)),
                        "mine: the input [2] shares its values");
   Tensor b = zeros({2});
   CHECK_ERROR_MENTIONS(b.add_(view), "add_: the input [2] shares its values");
