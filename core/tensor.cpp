@@ -61,6 +61,8 @@ void Tensor::fail_undefined(const char* op) {
 
 // ---- reading ----
 
+void Tensor::fail_size() { throw OutOfMemory("to_vector", SIZE_MAX); }
+
 int64_t Tensor::size(int64_t d) const {
   return impl("size").view.shape[detail::wrap_dim("size", d, shape())];
 }

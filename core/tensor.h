@@ -239,6 +239,7 @@ class CAIRN_API Tensor {
 
  private:
   [[noreturn]] static void fail_undefined(const char* op);
+  [[noreturn]] static void fail_size();
   Scalar only_value() const;
   Scalar value_at(const Dims& index) const;
   Scalar read(int64_t offset) const;
@@ -254,7 +255,7 @@ template <Arithmetic T>
 std::vector<T> Tensor::to_vector() const {
   const Tensor dense = impl("to_vector").view.contiguous ? *this : detach().contiguous();
   const auto count = static_cast<std::size_t>(numel());
-  if (count > std::vector<T>().max_size()) throw OutOfMemory("to_vector", SIZE_MAX);
+  if (count > std::vector<T>().max_size()) fail_size();
   const auto read = [&]<class From>(const From* values) {
     std::vector<T> result(count);
     for (std::size_t i = 0; i < count; ++i) result[i] = convert<T>(values[i]);

@@ -116,6 +116,7 @@ void example(const support::Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): CLI11 throws only if an option is declared wrongly
 int main(int argc, char** argv) {
   return support::run(argc, argv, "Trains a model of digits against attacks, in three ways.", {},
                       example);

@@ -114,6 +114,7 @@ void run_both(const Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): CLI11 throws only if an option is declared wrongly
 int main(int argc, char** argv) {
   Options options;
   CLI::App app(

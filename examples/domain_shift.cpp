@@ -79,6 +79,7 @@ void example(const support::Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): CLI11 throws only if an option is declared wrongly
 int main(int argc, char** argv) {
   return support::run(argc, argv, "Adapts a model of digits to shifted ones by its statistics.", {},
                       example);

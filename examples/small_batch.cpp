@@ -99,6 +99,7 @@ void example(const support::Options& options) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): CLI11 throws only if an option is declared wrongly
 int main(int argc, char** argv) {
   return support::run(argc, argv, "Fine-tunes a model of digits with batches of two.", {}, example);
 }

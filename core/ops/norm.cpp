@@ -97,7 +97,7 @@ struct Lines : kernels::NormLines {
 
   Lines(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weights,
         const Tensor& biases)
-      : NormLines{}, n(sizes_of(x, groups)) {
+      : n(sizes_of(x, groups)) {
     int64_t affine = n.channels, blocks = n.lines() * n.line_blocks();
     if (groups.by_position) {
       affine = n.positions;

@@ -85,7 +85,7 @@ TEST_CASE("every op: its backward happens or it does not, whatever allocation fa
                          w->y = w->head().sum();
                        }
                        w->y.backward({}, options);
-                       const Bits bits = w->gradients();
+                       Bits bits = w->gradients();
                        for (const Tensor& x : w->leaves()) Tensor(x).zero_grad();
                        return bits;
                      }};
