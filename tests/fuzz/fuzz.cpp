@@ -185,18 +185,17 @@ class Program {
     const uint8_t b = byte();
     if (b < 128) return b % 16 - 4;
     if (b < 192) return (b % 16 - 4) * 0.375;
-    static const Scalar special[]{-0.0,
-                                  1e300,
-                                  -1e300,
-                                  1e-300,
-                                  Limits::infinity(),
-                                  -Limits::infinity(),
-                                  1e38,
-                                  Limits::denorm_min(),
-                                  INT64_MAX,
-                                  INT64_MIN,
-                                  Limits::quiet_NaN(),
-                                  1e-8};
+    if (b >= 252) return b % 2 == 0 ? INT64_MAX : INT64_MIN;
+    static constexpr double special[]{-0.0,
+                                      1e300,
+                                      -1e300,
+                                      1e-300,
+                                      Limits::infinity(),
+                                      -Limits::infinity(),
+                                      1e38,
+                                      Limits::denorm_min(),
+                                      Limits::quiet_NaN(),
+                                      1e-8};
     return special[b % std::size(special)];
   }
   double real() { return scalar().to<double>(); }
