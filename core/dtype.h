@@ -59,6 +59,7 @@ class Scalar {
 
   template <Arithmetic T>
   T to() const {
+    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): the analyzer cannot copy a union
     return integral_ ? convert<T>(whole_) : convert<T>(real_);
   }
   /// Returns whether int64 holds the value exactly.
