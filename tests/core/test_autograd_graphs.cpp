@@ -98,8 +98,8 @@ TEST_CASE("a graph may be deep in every way, on a stack of 256 KiB") {
 TEST_CASE("a graph may be wide: one value used, or one op fed, ten thousand times") {
   const Tensor x = leaf(2);
   const Tensor doubled = x * 2;
-  std::vector<Tensor> uses;
-  for (int i = 0; i < 10'000; ++i) uses.push_back(doubled * 1);
+  std::vector<Tensor> uses(10'000);
+  for (Tensor& use : uses) use = doubled * 1;
   stack(uses).backward(ones({10'000}));
   CHECK(x.grad().item<float>() == 20'000);
 }

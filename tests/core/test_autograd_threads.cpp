@@ -60,14 +60,15 @@ TEST_CASE("threads: separate graphs of leaves of their own may use one constant 
   const Tensor w = leaf({{1, 2}, {3, 4}}), c = tensor({{5, 6}});
   std::vector<Tensor> results(4);
   std::vector<std::thread> threads;
-  for (std::size_t t = 0; t < results.size(); ++t) {
-    threads.emplace_back([&, t] {
+  threads.reserve(results.size());
+  for (Tensor& result : results) {
+    threads.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {
         Tensor x = leaf({{1, 1}});
         Tensor y = tanh(linear(x, w)) * c;
         y.mul_(c);
         const Tensor g = grad({sum(y)}, {x}, {.create_graph = true})[0];
-        results[t] = grad({sum(square(g))}, {x})[0];
+        result = grad({sum(square(g))}, {x})[0];
       }
     });
   }

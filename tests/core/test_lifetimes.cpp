@@ -33,14 +33,14 @@ bool saves_output(const Op& op, const std::vector<bool>& wanted) {
                                            "softmax",    "log_softmax", "amax",    "amin"};
   const std::string name = op.name, first = name.substr(0, name.find(' '));
   if (name == "pow") return wanted[1];  // for the exponent
-  return names.count(first) > 0 || name == "pow(2, x)" || name == "pow(0, x)";
+  return names.contains(first) || name == "pow(2, x)" || name == "pow(0, x)";
 }
 
 // Is it a number of theirs that makes the gradient of these constant? They keep x all the same.
 bool is_degenerate(const std::string& op) {
   static const std::set<std::string> names{"pow(x, 0)", "pow(x, 1)", "pow(0, x)", "clamp, crossed",
                                            "fill_"};
-  return names.count(op) > 0;
+  return names.contains(op);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST_CASE("threads: the number never changes a bit of a large result") {
     return std::vector{matmul(w, v), matmul(w.t(), v.slice(1, 0, 70))};
   });
   check_same_bits("matmul in batches", [&] {
-    const Tensor q = x.flatten().slice(0, 0, 64 * 32 * 48).view({64, 32, 48});
+    const Tensor q = x.flatten().slice(0, 0, int64_t{64} * 32 * 48).view({64, 32, 48});
     return std::vector{matmul(q, q.transpose(1, 2)), matmul(q[0], q.transpose(1, 2))};
   });
   check_same_bits("linear", [&] { return std::vector{linear(w, v, v[0])}; });

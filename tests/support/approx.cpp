@@ -64,7 +64,7 @@ Outcome throws_error(const std::function<void()>& call,
   } catch (const Error& error) {
     const std::string_view text = error.what();
     for (const std::string_view what : mentioned) {
-      if (text.find(what) == text.npos)
+      if (text.find(what) == std::string_view::npos)
         return {fmt::format("'{}' does not mention '{}'", text, what)};
     }
     return {};

@@ -40,6 +40,6 @@ ModuleCase module_case(std::string name, Make make, Shape input,
 }
 
 /// Runs the whole contract, as doctest checks.
-void check_module(const ModuleCase& module);
+void check_module(const ModuleCase& c);
 
 }  // namespace cairn::test

@@ -171,18 +171,18 @@ int64_t RandomGraph::add_value(const std::string& text, std::function<Tensor(con
 }
 
 // Another shape by views: expanded, or flattened, repeated if it is too small, and cut down.
-int64_t RandomGraph::reshaped(std::size_t value, const Shape& shape) {
-  const Shape from = now_[value].shape();
-  const int64_t have = from.numel(), want = shape.numel();
-  if (from == shape) return static_cast<int64_t>(value);
+int64_t RandomGraph::reshaped(std::size_t value, const Shape& target) {
+  const Shape shape = now_[value].shape();
+  const int64_t have = shape.numel(), want = target.numel();
+  if (shape == target) return static_cast<int64_t>(value);
   if (have == 0 || want == 0) return -1;
-  if (detail::broadcasts_to(from, shape)) {
-    return add_value(fmt::format("v{}.expand({})", value, to_string(shape)),
-                     [=](const Tensors& v) { return v[value].expand(shape); });
+  if (detail::broadcasts_to(shape, target)) {
+    return add_value(fmt::format("v{}.expand({})", value, to_string(target)),
+                     [=](const Tensors& v) { return v[value].expand(target); });
   }
   if (have == want) {
-    return add_value(fmt::format("v{}.reshape({})", value, to_string(shape)),
-                     [=](const Tensors& v) { return v[value].reshape(shape); });
+    return add_value(fmt::format("v{}.reshape({})", value, to_string(target)),
+                     [=](const Tensors& v) { return v[value].reshape(target); });
   }
   const int64_t times = (want + have - 1) / have, longest = times * have;
   const auto step = static_cast<int64_t>(1 + below(static_cast<uint64_t>(longest / want)));
@@ -190,11 +190,11 @@ int64_t RandomGraph::reshaped(std::size_t value, const Shape& shape) {
   const auto begin = static_cast<int64_t>(below(static_cast<uint64_t>(longest - length + 1)));
   const std::string repeated = times == 1 ? "" : fmt::format(".expand([{}, -1]).flatten()", times);
   return add_value(fmt::format("v{}.flatten(){}.slice(0, {}, {}, {}).reshape({})", value, repeated,
-                               begin, begin + length, step, to_string(shape)),
+                               begin, begin + length, step, to_string(target)),
                    [=](const Tensors& v) {
                      Tensor x = v[value].flatten();
                      if (times > 1) x = x.expand({times, have}).flatten();
-                     return x.slice(0, begin, begin + length, step).reshape(shape);
+                     return x.slice(0, begin, begin + length, step).reshape(target);
                    });
 }
 

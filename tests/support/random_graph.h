@@ -55,7 +55,7 @@ class RandomGraph {
   // Building: each of these adds steps, and gives the new value's number, or -1 if there is none.
   bool add(Step step, bool writes = false);
   int64_t add_value(const std::string& text, std::function<Tensor(const Tensors&)> f);
-  int64_t reshaped(std::size_t value, const Shape& shape);
+  int64_t reshaped(std::size_t value, const Shape& target);
   int64_t fitted(std::size_t value, const Operand& operand, const Shape& shape);
   void add_op(const Op& op);
   bool is_tame(const std::function<Tensor(const Tensors&)>& f);
