@@ -196,7 +196,7 @@ NormData<const double> per_position(const double* numbers) { return {numbers, 0,
 }  // namespace
 
 template <class T>
-void NormKernels<T>::moments(const NormSizes& n, GroupRange groups, const NormLines& lines,
+void NormKernels<T>::measure(const NormSizes& n, GroupRange groups, const NormLines& lines,
                              const In& x) {
   for (int64_t group = groups.begin; group < groups.end; ++group) {
     const int64_t line = group * n.group_lines;

@@ -75,7 +75,7 @@ struct NormKernels {
 
   /// Sets m of each line to the first value of its group, or to 0 if that value is not finite.
   /// Sets the sums to those of d = x - m and of d².
-  static void moments(const NormSizes& n, GroupRange groups, const NormLines& lines, const In& x);
+  static void measure(const NormSizes& n, GroupRange groups, const NormLines& lines, const In& x);
 
   /// y = (x - m) a + b, or y = (x - m) a gamma + beta.
   static void apply(const NormSizes& n, GroupRange groups, const NormLines& lines, const In& x,

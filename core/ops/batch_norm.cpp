@@ -86,7 +86,8 @@ Tensor batch_norm(const Tensor& x, Tensor running_mean, Tensor running_var, cons
         "training = false",
         op, x.shape());
   detail::Moments moments;
-  Tensor y = detail::normalize_by_batch(op, x, weight, bias, options.eps, moments);
+  Tensor y =
+      detail::normalize_groups(op, x, {.rows_merged = true}, weight, bias, options.eps, moments);
   if (running_mean.defined() && moments.count > 0) {
     detail::blend(running_mean, options.momentum, moments.mean, 1);
     detail::blend(running_var, options.momentum, moments.var, detail::unbias(moments.count));

@@ -137,11 +137,11 @@ struct Lines : kernels::NormLines {
     return total;
   }
 
-  // Sets the moments from the sums of d = x - origin and d². On entry `m` holds the origin, a value
-  // of the group. So (origin - mean)² <= count v, and the cancellation in Σd² - (Σd)²/count costs
-  // at most `count` rounding errors of a double, however far the mean is from 0. In a constant
-  // group every d is 0.
-  void set_moments(GroupRange range, const Moments& moments) const {
+  // Merges the lines of each group: sets the moments from the sums of d = x - origin and d². On
+  // entry `m` holds the origin, a value of the group. So (origin - mean)² <= count v, and the
+  // cancellation in Σd² - (Σd)²/count costs at most `count` rounding errors of a double, however
+  // far the mean is from 0. In a constant group every d is 0.
+  void merge(GroupRange range, const Moments& moments) const {
     const auto count = static_cast<double>(n.group_values());
     for (int64_t group = range.begin; group < range.end; ++group) {
       const Sums d = group_sums(group, nullptr);
@@ -180,6 +180,8 @@ struct Lines : kernels::NormLines {
 // ---- forward ----
 
 // Normalises x with `moments`. If `input_stats`, it first sets them to those of x's groups.
+// Statistics from a mask or from other processes would join between measure() and merge(), over all
+// groups.
 Tensor apply(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weight,
              const Tensor& bias, double eps, bool input_stats, const Moments& moments) {
   Tensor y = new_tensor(op, x.shape(), x.dtype());
@@ -193,8 +195,8 @@ Tensor apply(const char* op, const Tensor& x, const NormGroups& groups, const Te
     };
     if (!input_stats) return apply_to({0, lines.n.groups()});
     for_each_range(lines.n, x_data, [&](GroupRange range) {
-      NormKernels<T>::moments(lines.n, range, lines, x_data);
-      lines.set_moments(range, moments);
+      NormKernels<T>::measure(lines.n, range, lines, x_data);
+      lines.merge(range, moments);
       apply_to(range);
     });
   });
