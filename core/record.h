@@ -166,8 +166,11 @@ void check_not_stale(const char* op, const TensorImpl& impl);
 /// Makes `node` the node of y and returns y.
 CAIRN_API Tensor attach(const Tensor& y, Ref<Node> node);
 
-/// The leaves that a gradient of `output` reaches without passing through `input`.
-CAIRN_API std::vector<Edge> leaves_between(const Tensor& output, const Tensor& input);
+/// The leaves that a gradient of `output` reaches without passing through one of `inputs`.
+CAIRN_API std::vector<Edge> leaves_between(const Tensor& output,
+                                           std::span<const Tensor* const> inputs);
+/// How many walks of backward() and grad() this thread is inside. Hooks run in one.
+CAIRN_API int walk_depth();
 
 inline bool wants_gradient(const Tensor& x) { return x.defined() && x.requires_grad(); }
 

@@ -72,7 +72,8 @@ Tensor Module::forward(const Tensor&) {
 void Module::check_registered(const Tensor& y, const Tensor& x) const {
   std::unordered_set<const void*> known;
   for (const auto& [name, p] : named_parameters()) known.insert(p.impl().slot.get());
-  for (const detail::Edge& leaf : detail::leaves_between(y, x)) {
+  const Tensor* const inputs[] = {&x};
+  for (const detail::Edge& leaf : detail::leaves_between(y, inputs)) {
     check(known.contains(leaf.leaf.get()),
           "{}: its forward used a trainable tensor {} that is not registered; make it a member "
           "with parameter(\"name\", ...), or its module with child(\"name\", ...)",

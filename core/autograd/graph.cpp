@@ -123,14 +123,17 @@ Tensor attach(const Tensor& y, Ref<Node> node) {
   return y;
 }
 
-std::vector<Edge> leaves_between(const Tensor& output, const Tensor& input) {
+std::vector<Edge> leaves_between(const Tensor& output, std::span<const Tensor* const> inputs) {
   std::vector<Edge> leaves;
   std::unordered_set<const void*> seen;
   std::vector<const Node*> open;
-  const Node* const origin = input.defined() ? input.impl().node.get() : nullptr;
-  const GradSlot* const leaf = input.defined() ? input.impl().slot.get() : nullptr;
+  for (const Tensor* input : inputs) {
+    if (!input->defined()) continue;
+    seen.insert(input->impl().node.get());
+    seen.insert(input->impl().slot.get());
+  }
   const auto reach = [&](const Node* node) {
-    if (node != origin && seen.insert(node).second) open.push_back(node);
+    if (seen.insert(node).second) open.push_back(node);
   };
   if (const Node* const root = output.impl().node.get()) reach(root);
   while (!open.empty()) {
@@ -139,7 +142,7 @@ std::vector<Edge> leaves_between(const Tensor& output, const Tensor& input) {
     for (const Edge& edge : node->edges()) {
       if (edge.node) {
         reach(edge.node.get());
-      } else if (edge.leaf && edge.leaf.get() != leaf && seen.insert(edge.leaf.get()).second) {
+      } else if (edge.leaf && seen.insert(edge.leaf.get()).second) {
         leaves.push_back(edge);
       }
     }

@@ -11,11 +11,14 @@
 namespace cairn {
 
 static thread_local bool grad_enabled = true;
+static thread_local int walks = 0;  // how many this thread is inside
 
 bool is_grad_enabled() { return grad_enabled; }
 
 GradMode::GradMode(bool enabled) : before_(std::exchange(grad_enabled, enabled)) {}
 GradMode::~GradMode() { grad_enabled = before_; }
+
+int detail::walk_depth() { return walks; }
 
 namespace {
 
@@ -29,12 +32,15 @@ using detail::Ref;
 class Walk {
  public:
   Walk(const char* op, bool retain_graph, bool create_graph)
-      : op_(op), retain_graph_(retain_graph || create_graph), mode_(create_graph) {}
+      : op_(op), retain_graph_(retain_graph || create_graph), mode_(create_graph) {
+    ++walks;
+  }
   Walk(const Walk&) = delete;
   Walk& operator=(const Walk&) = delete;
 
   // Clears the state of the walk. After a failure, frees the graph unless it is retained.
   ~Walk() {
+    --walks;
     for (Node* node : order_) {
       if (!finished_ && running_ && !retain_graph_) node->spend();
       node->dy_sum = {};
