@@ -59,6 +59,7 @@ nn::Sequential trained(const Digits& train, const Attack& attack, Way way, int64
                        int64_t epochs) {
   manual_seed(static_cast<uint64_t>(seed));  // all ways start alike and see the same batches
   nn::Sequential model = digits::make_model();
+  if (way == Way::two_records) nn::add_stats(model, "adversarial");
   optim::SGD sgd(model.parameters(), {.lr = 0.05, .momentum = 0.9});
   for (int64_t epoch = 0; epoch < epochs; ++epoch) {
     for (const Digits& batch : digits::shuffled(train, 64)) {

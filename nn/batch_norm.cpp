@@ -136,9 +136,11 @@ const std::string& BatchNorm::selected_stats() const { return statistics().selec
 
 void BatchNorm::set_stats_mode(StatsMode mode) {
   Statistics& s = statistics();
-  check(mode != StatsMode::frozen || s.has_record,
-        "{}: frozen normalises by the record, and this layer has none; turn tracking on first",
-        kind_);
+  located([&] {
+    check(mode != StatsMode::frozen || s.has_record,
+          "{}: frozen normalises by the record, and this layer has none; turn tracking on first",
+          kind_);
+  });
   s.set_mode(mode);
 }
 

@@ -27,6 +27,7 @@ Module::State& Module::state() const {
 }
 
 const std::string& Module::own_name() const { return state().name->own; }
+std::string Module::path() const { return state().name->path(); }
 
 // ---- calling ----
 

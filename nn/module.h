@@ -135,6 +135,16 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   }
   /// Throws Error if this module was moved from.
   void check_usable() const { own_name(); }
+  /// Runs f outside a call. An Error from f gets the path of this module in its model.
+  template <class F>
+  auto located(F f) const -> decltype(f()) {
+    try {
+      return f();
+    } catch (Error& error) {
+      if (const std::string where = path(); !where.empty()) error.enter(where);
+      throw;
+    }
+  }
 
   // These throw Error unless the name is unique in this module, not empty and without a dot.
 
@@ -195,6 +205,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   void share(std::string_view name, Module& module);
   State& state() const;
   const std::string& own_name() const;
+  std::string path() const;  // under which it was first registered
   StateTensor state_of(const Buffer& buffer) const;
   void check_registered(const Tensor& y, const Tensor& x) const;
   template <class F>

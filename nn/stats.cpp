@@ -1,5 +1,5 @@
-// Sets the modes, selected records and pools of a model, for good or for a scope. Each call first
-// checks all layers and allocates what it needs. Then it changes the layers, which cannot fail.
+// Sets the modes and pools of a model, for good or for a scope. Each call first checks all layers
+// and allocates what it needs. Then it changes the layers, which cannot fail.
 #include <cairn/core/ops.h>
 #include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
@@ -13,38 +13,41 @@ namespace cairn::nn {
 namespace {
 
 std::vector<StatsLayer> layers_to_set(const char* op, Module& model, StatsMode mode,
-                                      const StatsPredicate& predicate) {
-  std::vector<StatsLayer> layers = layers_of(model, predicate);
-  std::string paths;
+                                      const StatsPredicate& predicate,
+                                      const StatsOptions& options) {
+  std::vector<StatsLayer> layers = some_layers_of(op, model, options, predicate);
+  if (mode != StatsMode::frozen) return layers;
+  std::vector<StatsLayer> without;
   for (const StatsLayer& l : layers) {
-    if (mode != StatsMode::frozen || l.statistics->has_record) continue;
-    paths += (paths.empty() ? "" : ", ") + quoted(l.path);
+    if (!l.statistics->has_record) without.push_back(l);
   }
-  check(paths.empty(),
+  check(without.empty(),
         "{}: frozen normalises by the record, and there is none in {}; turn tracking on first, or "
         "leave them out with a predicate",
-        op, paths);
+        op, quoted(without));
   return layers;
 }
 
 }  // namespace
 
-void set_stats_mode(Module& model, StatsMode mode, const StatsPredicate& predicate) {
-  for (const StatsLayer& l : layers_to_set("set_stats_mode", model, mode, predicate)) {
-    l.statistics->set_mode(mode);
-  }
+int64_t set_stats_mode(Module& model, StatsMode mode, const StatsPredicate& predicate,
+                       const StatsOptions& options) {
+  const auto layers = layers_to_set("set_stats_mode", model, mode, predicate, options);
+  for (const StatsLayer& l : layers) l.statistics->set_mode(mode);
+  return static_cast<int64_t>(layers.size());
 }
 
-void reset_running_stats(Module& model) {
-  const std::vector<StatsLayer> layers = layers_of(model);
+void reset_running_stats(Module& model, const StatsOptions& options) {
+  const auto layers = some_layers_of("reset_running_stats", model, options);
   const Tensor zero = zeros({}), one = ones({});
   for (const StatsLayer& l : layers) {
     if (l.statistics->has_record) l.statistics->reset(zero, one);
   }
 }
 
-StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate) {
-  const std::vector<StatsLayer> layers = layers_to_set("StatsGuard", model, mode, predicate);
+StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate,
+                       const StatsOptions& options) {
+  const auto layers = layers_to_set("StatsGuard", model, mode, predicate, options);
   for (const StatsLayer& l : layers) {
     at_end.emplace_back([layer = std::weak_ptr(l.statistics), before = l.statistics->settings()] {
       if (const auto s = layer.lock()) s->restore(before);
@@ -53,44 +56,10 @@ StatsGuard::StatsGuard(Module& model, StatsMode mode, const StatsPredicate& pred
   for (const StatsLayer& l : layers) l.statistics->set_mode(mode);
 }
 
-// ---- named records ----
-
-namespace {
-
-void select_in(const std::vector<StatsLayer>& layers, const char* op, std::string_view name) {
-  check(!name.empty() && name.find('.') == std::string_view::npos,
-        "{}: a record's name is part of a path; '{}' is empty or has a dot", op, name);
-  LoadPlan plan;  // adds the records that are missing
-  std::vector<std::shared_ptr<Record>> records;
-  records.reserve(layers.size());
-  for (const StatsLayer& l : layers) records.push_back(l.statistics->find_or_make(name, plan));
-  plan.check(op);
-  plan.commit();
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    layers[i].statistics->select(std::move(records[i]));
-  }
-}
-
-}  // namespace
-
-void select_stats(Module& model, std::string_view name) {
-  select_in(layers_of(model), "select_stats", name);
-}
-
-SelectStats::SelectStats(Module& model, std::string_view name) {
-  const std::vector<StatsLayer> layers = layers_of(model);
-  for (const StatsLayer& l : layers) {
-    at_end.emplace_back([layer = std::weak_ptr(l.statistics), before = l.statistics->selected] {
-      if (const auto s = layer.lock()) s->select(before);
-    });
-  }
-  select_in(layers, "SelectStats", name);
-}
-
 // ---- micro-batches ----
 
-AccumulateStats::AccumulateStats(Module& model) {
-  const std::vector<StatsLayer> layers = layers_of(model);
+AccumulateStats::AccumulateStats(Module& model, const StatsOptions& options) {
+  const std::vector<StatsLayer> layers = some_layers_of("AccumulateStats", model, options);
   std::vector<std::shared_ptr<Pool>> pools;
   for (const StatsLayer& l : layers) {
     const auto pool = std::make_shared<MergingPool>(l.statistics->pool);

@@ -1,6 +1,7 @@
 // Control of the statistics of all batch norms in a model, or of those that a predicate chooses:
 // modes, snapshots, estimates, named records and micro-batches. A call that throws has changed
-// nothing. A single layer can be passed as the model.
+// nothing. A single layer can be passed as the model. A call that would reach no layer throws
+// Error, unless its last argument is {.allow_none = true}.
 #pragma once
 
 #include <cairn/nn/batch_norm.h>
@@ -34,15 +35,21 @@ namespace cairn::nn {
 /// Says whether a layer is chosen. An empty predicate chooses all layers.
 using StatsPredicate = std::function<bool(const std::string& path, BatchNorm& layer)>;
 
+struct StatsOptions {
+  bool allow_none = false;  ///< a model without a batch norm, or a predicate that chooses none
+};
+
 // ---- modes ----
 
-/// Sets the mode of every chosen layer. Throws Error if the mode is frozen and chosen layers have
-/// no record. The Error names them, and no mode has changed then.
-CAIRN_API void set_stats_mode(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
+/// Sets the mode of every chosen layer and returns their number. Throws Error if the mode is frozen
+/// and chosen layers have no record. The Error names them, and no mode has changed then.
+CAIRN_API int64_t set_stats_mode(Module& model, StatsMode mode,
+                                 const StatsPredicate& predicate = {},
+                                 const StatsOptions& options = {});
 
 /// Sets the selected record of every layer to (0, 1, 0), including frozen buffers. Skips layers
 /// without a record.
-CAIRN_API void reset_running_stats(Module& model);
+CAIRN_API void reset_running_stats(Module& model, const StatsOptions& options = {});
 
 /// set_stats_mode() for a scope. Its end restores the mode and the freezes of each chosen layer,
 /// whatever was set inside. Layers registered inside keep their settings. Values are not restored:
@@ -52,7 +59,8 @@ CAIRN_API void reset_running_stats(Module& model);
 class CAIRN_API StatsGuard : detail::StatsScope {
  public:
   /// Throws Error as set_stats_mode() does.
-  [[nodiscard]] StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate = {});
+  [[nodiscard]] StatsGuard(Module& model, StatsMode mode, const StatsPredicate& predicate = {},
+                           const StatsOptions& options = {});
 };
 
 // ---- values ----
@@ -89,7 +97,8 @@ namespace cairn::detail {
 /// Puts the next batch into `x` and returns true, or returns false if there is none.
 using NextBatch = std::function<bool(Tensor& x)>;
 
-CAIRN_API void estimate_running_stats(nn::Module& model, const NextBatch& next);
+CAIRN_API void estimate_running_stats(nn::Module& model, const NextBatch& next,
+                                      const nn::StatsOptions& options);
 
 /// The input of a batch: the tensor itself, or the first element of a tuple.
 template <class Batch>
@@ -140,33 +149,63 @@ namespace cairn::nn {
 /// batch has the same weight; momentum is not used. Training flags and modes are restored at the
 /// end. Skips layers without a record, layers that no batch reached, and frozen buffers. `batches`
 /// is a range of tensors or of tuples that begin with a tensor, or a function that returns a
-/// std::optional of either. Throws Error if there is no batch. After an exception, also one that
+/// std::optional of either. Throws Error if there is no batch, or if no layer has a record; with
+/// allow_none it then returns without a call of the model. After an exception, also one that
 /// `batches` throws, every record is as it was.
 template <detail::BatchSource Batches>
-void estimate_running_stats(Module& model, Batches&& batches) {
+void estimate_running_stats(Module& model, Batches&& batches, const StatsOptions& options = {}) {
   detail::with_batches(std::forward<Batches>(batches), [&](const detail::NextBatch& next) {
-    detail::estimate_running_stats(model, next);
+    detail::estimate_running_stats(model, next, options);
   });
 }
-inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> batches) {
-  estimate_running_stats(model, std::span(batches));
+inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> batches,
+                                   const StatsOptions& options = {}) {
+  estimate_running_stats(model, std::span(batches), options);
 }
 
 // ---- named records ----
 
-/// Selects the record of this name in every layer: the buffers show it, and forwards use and update
-/// it. A layer without a record of this name gets one at (0, 1, 0). Each layer begins with "main".
-/// Weight, bias, mode and freezes belong to the layer and do not change. In state_dict() the plain
-/// names mean "main"; other records have names such as "<layer>.records.<name>.running_mean".
-/// Throws Error for a name that is empty or has a dot.
-CAIRN_API void select_stats(Module& model, std::string_view name);
+// Each layer begins with the record "main". Weight, bias, mode and freezes belong to the layer, not
+// to a record. In state_dict() the plain names mean "main"; other records have names such as
+// "<layer>.records.<name>.running_mean". A name must not be empty or have a dot.
 
-/// select_stats() for a scope. Its end selects each layer's previous record again. Layers
-/// registered inside keep theirs.
+struct SelectStatsOptions {
+  bool create = false;      ///< add the record where it is missing
+  bool allow_none = false;  ///< a model without a batch norm
+};
+
+/// Selects the record of this name in every layer: the buffers show it, and forwards use and update
+/// it. Throws Error if a layer that keeps records has none of this name. The Error names these
+/// layers and the records that there are.
+CAIRN_API void select_stats(Module& model, std::string_view name,
+                            const SelectStatsOptions& options = {});
+
+/// select_stats() for a scope. Its end selects each layer's previous record again, unless that was
+/// erased. Layers registered inside keep theirs.
 class CAIRN_API SelectStats : detail::StatsScope {
  public:
-  [[nodiscard]] SelectStats(Module& model, std::string_view name);
+  [[nodiscard]] SelectStats(Module& model, std::string_view name,
+                            const SelectStatsOptions& options = {});
 };
+
+/// Adds a record of this name, at (0, 1, 0), to every layer that has none, and selects nothing.
+CAIRN_API void add_stats(Module& model, std::string_view name, const StatsOptions& options = {});
+
+/// The names of the records, each once, "main" first. Empty if no layer keeps a record.
+CAIRN_API std::vector<std::string> stats_names(const Module& model);
+
+/// Erases the record of this name from every layer that has it. Throws Error if no layer has it, if
+/// a layer has selected it, and for "main".
+CAIRN_API void erase_stats(Module& model, std::string_view name);
+
+/// Renames the record in every layer that has it. Throws Error if no layer has it, if a layer has
+/// one of the new name, and for "main".
+CAIRN_API void rename_stats(Module& model, std::string_view from, std::string_view to);
+
+/// Copies the values of one record to another in every layer that keeps records, including frozen
+/// buffers. Throws Error if a layer lacks one of them; with create, `to` is added.
+CAIRN_API void copy_stats(Module& model, std::string_view from, std::string_view to,
+                          const SelectStatsOptions& options = {});
 
 // ---- micro-batches ----
 
@@ -176,7 +215,7 @@ class CAIRN_API SelectStats : detail::StatsScope {
 /// updates to those of the enclosing scope.
 class CAIRN_API AccumulateStats : detail::StatsScope {
  public:
-  [[nodiscard]] explicit AccumulateStats(Module& model);
+  [[nodiscard]] explicit AccumulateStats(Module& model, const StatsOptions& options = {});
 };
 
 }  // namespace cairn::nn

@@ -138,7 +138,8 @@ const StatsSnapshot::Record* find(const StatsSnapshot& snapshot, const std::stri
 
 // `measured` holds one update for each record, with the merged moments of all batches.
 StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
-                 const std::vector<Update>& measured) {
+                 const std::vector<Update>& measured, const StatsOptions& options) {
+  some_layers_of("audit_stats", const_cast<Module&>(model), options);
   Findings findings;
   for (const auto& [path, module] : model.named_modules()) {
     const auto* const layer = dynamic_cast<const BatchNorm*>(&module);
@@ -181,8 +182,9 @@ StatsAudit audit(const Module& model, const StatsSnapshot& snapshot,
 
 }  // namespace
 
-StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot) {
-  return audit(model, snapshot, {});
+StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot,
+                       const StatsOptions& options) {
+  return audit(model, snapshot, {}, options);
 }
 
 std::string to_string(const StatsAudit& report) {
@@ -219,10 +221,11 @@ std::string to_string(const StatsAudit& report) {
 namespace cairn::detail {
 
 nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
-                           const NextBatch& next) {
+                           const NextBatch& next, const nn::StatsOptions& options) {
+  nn::some_layers_of("audit_stats", model, options);  // before the pass
   const auto pool = std::make_shared<nn::MergingPool>(nullptr);
   nn::run_pass(model, next, pool);
-  return nn::audit(model, snapshot, pool->updates);
+  return nn::audit(model, snapshot, pool->updates, options);
 }
 
 }  // namespace cairn::detail

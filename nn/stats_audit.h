@@ -44,7 +44,8 @@ struct StatsAudit {
 /// the gap between given batches and the record. Batches are given as to estimate_running_stats().
 /// To measure the gap, the model is called with each batch once, in train() and StatsMode::track.
 /// No record is updated, and training flags and modes are restored at the end.
-CAIRN_API StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot = {});
+CAIRN_API StatsAudit audit_stats(const Module& model, const StatsSnapshot& snapshot = {},
+                                 const StatsOptions& options = {});
 
 CAIRN_API std::string to_string(const StatsAudit& audit);
 
@@ -52,24 +53,26 @@ CAIRN_API std::string to_string(const StatsAudit& audit);
 
 namespace cairn::detail {
 CAIRN_API nn::StatsAudit audit_stats(nn::Module& model, const nn::StatsSnapshot& snapshot,
-                                     const NextBatch& next);
+                                     const NextBatch& next, const nn::StatsOptions& options);
 }  // namespace cairn::detail
 
 namespace cairn::nn {
 
 template <detail::BatchSource Batches>
-StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot, Batches&& batches) {
+StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot, Batches&& batches,
+                       const StatsOptions& options = {}) {
   return detail::with_batches(std::forward<Batches>(batches), [&](const detail::NextBatch& next) {
-    return detail::audit_stats(model, snapshot, next);
+    return detail::audit_stats(model, snapshot, next, options);
   });
 }
 inline StatsAudit audit_stats(Module& model, const StatsSnapshot& snapshot,
-                              std::initializer_list<Tensor> batches) {
-  return audit_stats(model, snapshot, std::span(batches));
+                              std::initializer_list<Tensor> batches,
+                              const StatsOptions& options = {}) {
+  return audit_stats(model, snapshot, std::span(batches), options);
 }
 template <detail::BatchSource Batches>
-StatsAudit audit_stats(Module& model, Batches&& batches) {
-  return audit_stats(model, StatsSnapshot(), std::forward<Batches>(batches));
+StatsAudit audit_stats(Module& model, Batches&& batches, const StatsOptions& options = {}) {
+  return audit_stats(model, StatsSnapshot(), std::forward<Batches>(batches), options);
 }
 
 }  // namespace cairn::nn

@@ -91,10 +91,15 @@ void copy_stats(const Module& from, Module& to) {
 
 namespace cairn::detail {
 
-void estimate_running_stats(nn::Module& model, const NextBatch& next) {
+void estimate_running_stats(nn::Module& model, const NextBatch& next,
+                            const nn::StatsOptions& options) {
+  constexpr const char* op = "estimate_running_stats";
+  const auto layers = nn::some_layers_of(op, model, options);
+  const bool any = std::ranges::any_of(layers, [](auto& l) { return l.statistics->has_record; });
+  if (!any && options.allow_none) return;
+  check(any, "{}: no layer keeps a record: {}; turn tracking on first", op, nn::quoted(layers));
   const auto pool = std::make_shared<nn::EstimatingPool>();
-  check(nn::run_pass(model, next, pool) > 0,
-        "estimate_running_stats: there is no batch to estimate from");
+  check(nn::run_pass(model, next, pool) > 0, "{}: there is no batch to estimate from", op);
   for (const nn::StatsLayer& l : nn::layers_of(model))
     l.statistics->write_estimates(*pool);  // cannot fail
 }

@@ -112,6 +112,21 @@ std::shared_ptr<Record> Statistics::find_or_make(std::string_view name, LoadPlan
   return record;
 }
 
+void Statistics::copy_settings(const Statistics& from) {
+  LoadPlan plan;  // adds the records that are missing
+  for (const auto& other : from.records) {
+    const std::shared_ptr<Record> record = find_or_make(other->name, plan);
+    record->assigned = other->assigned;
+    record->initial_share = other->initial_share;
+  }
+  plan.check("clone");
+  plan.commit();
+  select(find(from.selected->name));
+  mode = from.mode;
+  has_record = from.has_record;
+  updated = from.updated;
+}
+
 void Statistics::select(std::shared_ptr<Record> record) noexcept {
   selected = std::move(record);
   detail::hold(mean, selected->mean);

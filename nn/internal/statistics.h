@@ -51,6 +51,8 @@ struct Statistics : std::enable_shared_from_this<Statistics> {
   std::shared_ptr<Record> find_or_make(std::string_view name, LoadPlan& plan);
   /// Sets the selected record to (0, 1, 0), including frozen buffers.
   void reset(const Tensor& zero, const Tensor& one) noexcept;
+  /// Takes over the mode, the set of records and which is selected, but not their values.
+  void copy_settings(const Statistics& from);
   /// Makes the layer's buffers show this record. Forwards then use and update it.
   void select(std::shared_ptr<Record> record) noexcept;
 

@@ -17,8 +17,28 @@ std::vector<StatsLayer> layers_of(const Module& model) {
   return layers_of(const_cast<Module&>(model));
 }
 
+std::vector<StatsLayer> some_layers_of(const char* op, Module& model, const StatsOptions& options,
+                                       const StatsPredicate& predicate) {
+  std::vector<StatsLayer> layers = layers_of(model, predicate);
+  if (!layers.empty() || options.allow_none) return layers;
+  const std::vector<StatsLayer> all = layers_of(model);
+  check(!all.empty(), "{}: {} has no batch norm; use {{.allow_none = true}} if that is meant", op,
+        model.kind());
+  check(false,
+        "{}: the predicate chooses none of the batch norms {}; use {{.allow_none = true}} if that "
+        "is meant",
+        op, quoted(all));
+  return layers;
+}
+
 std::string quoted(const std::string& path) {
   return path.empty() ? "the layer itself" : "'" + path + "'";
+}
+
+std::string quoted(const std::vector<StatsLayer>& layers) {
+  std::string text;
+  for (const StatsLayer& l : layers) text += (text.empty() ? "" : ", ") + quoted(l.path);
+  return text;
 }
 
 int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared_ptr<Pool>& pool) {

@@ -42,18 +42,20 @@ void fail_on(const char* name, Call call, Bits (*unchanged)(const Net&) = all_of
 TEST_CASE("statistics of a model: set for all of its layers or none, whatever allocation fails") {
   fail_on("set_stats_mode", [](Net& m) { nn::set_stats_mode(m, nn::StatsMode::frozen); });
   fail_on("reset_running_stats", [](Net& m) { nn::reset_running_stats(m); });
-  fail_on("select_stats", [](Net& m) { nn::select_stats(m, "a_name_that_is_long_enough"); });
+  fail_on("select_stats",
+          [](Net& m) { nn::select_stats(m, "a_name_that_is_long_enough", {.create = true}); });
   fail_on("snapshot_stats", [](Net& m) { nn::snapshot_stats(m); });
   fail_on("audit_stats", [](Net& m) { to_string(nn::audit_stats(m)); });
   fail_on("StatsGuard", [](Net& m) { const nn::StatsGuard guard(m, nn::StatsMode::hold); });
-  fail_on("SelectStats",
-          [](Net& m) { const nn::SelectStats guard(m, "a_name_that_is_long_enough"); });
+  fail_on("SelectStats", [](Net& m) {
+    const nn::SelectStats guard(m, "a_name_that_is_long_enough", {.create = true});
+  });
   fail_on("AccumulateStats", [](Net& m) { nn::AccumulateStats guard(m); });
 }
 
 TEST_CASE("statistics of a model: written to all of its layers or none, whatever fails") {
   const auto other = make();
-  nn::select_stats(*other, "other");
+  nn::select_stats(*other, "other", {.create = true});
   (*other)(ones({5, 4}) * tensor({1, 2, 3, 4}));
   const nn::StatsSnapshot snapshot = nn::snapshot_stats(*other);
   const StateDict dict = other->state_dict();

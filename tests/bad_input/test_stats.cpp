@@ -35,6 +35,36 @@ TEST_CASE("bad input: the statistics of a whole model change together or not at 
        [](World& w) { nn::select_stats(w.net, "a.b"); }},
       {"SelectStats: a record's name is part of a path; 'a.b' is empty or has a dot",
        [](World& w) { const nn::SelectStats guard(w.net, "a.b"); }},
+      {"select_stats: there is no record 'nigth' in '1.0'; the records are 'main'; add it with "
+       "add_stats(), or with {.create = true}",
+       [](World& w) { nn::select_stats(w.net, "nigth"); }},
+      {"SelectStats: there is no record 'nigth' in '1.0'; the records are 'main'; add it with "
+       "add_stats(), or with {.create = true}",
+       [](World& w) { const nn::SelectStats guard(w.net, "nigth"); }},
+      {"add_stats: a record's name is part of a path; 'a.b' is empty or has a dot",
+       [](World& w) { nn::add_stats(w.net, "a.b"); }},
+      {"erase_stats: no layer has a record 'night'; the records are 'main'",
+       [](World& w) { nn::erase_stats(w.net, "night"); }},
+      {"erase_stats: every layer keeps its record 'main'; name another one",
+       [](World& w) { nn::erase_stats(w.net, "main"); }},
+      {"rename_stats: every layer keeps its record 'main'; name another one",
+       [](World& w) { nn::rename_stats(w.net, "main", "day"); }},
+      {"rename_stats: no layer has a record 'night'; the records are 'main'",
+       [](World& w) { nn::rename_stats(w.net, "night", "day"); }},
+      {"copy_stats: there is no record 'night' in '1.0'; the records are 'main'; add it with "
+       "add_stats(), or with {.create = true}",
+       [](World& w) { nn::copy_stats(w.net, "main", "night"); }},
+      {"set_stats_mode: Linear has no batch norm; use {.allow_none = true} if that is meant",
+       [](World& w) { nn::set_stats_mode(w.last, nn::StatsMode::hold); }},
+      {"set_stats_mode: the predicate chooses none of the batch norms '1.0'; use {.allow_none = "
+       "true} if that is meant",
+       [](World& w) {
+         nn::set_stats_mode(w.net, nn::StatsMode::hold, [](auto&, auto&) { return false; });
+       }},
+      {"estimate_running_stats: no layer keeps a record: the layer itself; turn tracking on first",
+       [](World& w) { nn::estimate_running_stats(w.bare, {w.x}); }},
+      {"audit_stats: Linear has no batch norm; use {.allow_none = true} if that is meant",
+       [](World& w) { nn::audit_stats(w.last); }},
       {"restore_stats: nothing was loaded, because\n  the layer itself: the model has no batch "
        "norm there",
        [](World& w) { nn::restore_stats(w.net, nn::snapshot_stats(nn::BatchNorm1d(4))); }},

@@ -65,11 +65,11 @@ TEST_CASE("LoadPlan: what was not checked is not committed") {
 
 TEST_CASE("LoadPlan: a record that was added after the plan was made gets the planned values") {
   nn::BatchNorm1d norm(2), from(2);
-  nn::select_stats(from, "night");
+  nn::select_stats(from, "night", {.create = true});
   from.running_mean.copy_(tensor({3, 4}));
   LoadPlan plan;
   norm.plan_load(plan, from.state_dict());
-  nn::select_stats(norm, "night");
+  nn::select_stats(norm, "night", {.create = true});
   plan.check("load");
   plan.commit();
   CHECK(equal(norm.running_mean, tensor({3, 4})));

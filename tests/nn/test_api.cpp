@@ -157,7 +157,7 @@ TEST_CASE("api: the statistics of a model are set, guarded, kept, estimated and 
   SimpleModel other;
   nn::set_stats_mode(other, nn::StatsMode::track);
   nn::copy_stats(model, other);
-  nn::select_stats(model, "adversarial");
+  nn::select_stats(model, "adversarial", {.create = true});
   { const nn::SelectStats guard(model, "main"); }
   {
     const nn::AccumulateStats guard(model);

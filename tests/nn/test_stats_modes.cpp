@@ -3,6 +3,7 @@
 #include "support/stats.h"
 
 #include <cairn/core/random.h>
+#include <cairn/nn/stats_audit.h>
 
 #include <optional>
 #include <stdexcept>
@@ -180,4 +181,57 @@ TEST_CASE("StatsGuard: the gradient under a guard is the gradient of its mode") 
   });
   bn.eval();
   CHECK(equal(guarded, gradient([](auto f) { f(); })));
+}
+
+TEST_CASE("set_stats_mode: returns how many layers it set") {
+  TwoNorms m;
+  CHECK(set_stats_mode(m, StatsMode::hold) == 2);
+  const auto first = [](const std::string& path, BatchNorm&) { return path == "first"; };
+  CHECK(set_stats_mode(m, StatsMode::track, first) == 1);
+}
+
+TEST_CASE("statistics: a call that reaches no layer is an Error, unless that is allowed") {
+  Sequential none{Linear(3, 3)};
+  const auto nobody = [](const std::string&, BatchNorm&) { return false; };
+  TwoNorms m;
+  const std::vector<Tensor> batches{zeros({4, 3})};
+  CHECK_ERROR_MENTIONS(set_stats_mode(none, StatsMode::hold), "Sequential", "no batch norm");
+  CHECK_ERROR_MENTIONS(set_stats_mode(m, StatsMode::hold, nobody), "'first', 'rest.1'");
+  CHECK_ERROR_MENTIONS(StatsGuard(none, StatsMode::hold), "StatsGuard:", "no batch norm");
+  CHECK_ERROR_MENTIONS(StatsGuard(m, StatsMode::hold, nobody), "'first', 'rest.1'");
+  CHECK_ERROR_MENTIONS(select_stats(none, "main"), "select_stats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(SelectStats(none, "main"), "SelectStats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(add_stats(none, "night"), "add_stats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(AccumulateStats{none}, "AccumulateStats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(reset_running_stats(none), "reset_running_stats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(estimate_running_stats(none, batches), "estimate_running_stats:");
+  CHECK_ERROR_MENTIONS(audit_stats(none), "audit_stats:", "no batch norm");
+  CHECK_ERROR_MENTIONS(audit_stats(none, batches), "audit_stats:", "no batch norm");
+
+  CHECK(set_stats_mode(none, StatsMode::hold, {}, {.allow_none = true}) == 0);
+  CHECK(set_stats_mode(m, StatsMode::hold, nobody, {.allow_none = true}) == 0);
+  { const StatsGuard guard(none, StatsMode::hold, {}, {.allow_none = true}); }
+  select_stats(none, "main", {.allow_none = true});
+  { const SelectStats guard(none, "main", {.allow_none = true}); }
+  add_stats(none, "night", {.allow_none = true});
+  { const AccumulateStats guard(none, {.allow_none = true}); }
+  reset_running_stats(none, {.allow_none = true});
+  estimate_running_stats(none, batches, {.allow_none = true});
+  CHECK(audit_stats(none, StatsSnapshot(), {.allow_none = true}).layers.empty());
+  CHECK(audit_stats(none, batches, {.allow_none = true}).layers.empty());
+}
+
+TEST_CASE("statistics: where no layer has a record, reset does nothing and estimate is an Error") {
+  Sequential m{BatchNorm1d(3, {.track_running_stats = false})};
+  const std::vector<Tensor> batches{zeros({4, 3})};
+  reset_running_stats(m);
+  CHECK_ERROR_MENTIONS(estimate_running_stats(m, batches), "no layer keeps a record", "'0'");
+  estimate_running_stats(m, batches, {.allow_none = true});
+}
+
+TEST_CASE("set_stats_mode: a nested layer's own message has its path") {
+  Sequential m{Sequential{BatchNorm1d(3, {.track_running_stats = false}), ReLU()}};
+  m.push_back(Sequential{BatchNorm1d(3, {.track_running_stats = false}), ReLU()});
+  auto& nested = m.at<Sequential>(2).at<BatchNorm1d>(0);
+  CHECK_ERROR_MENTIONS(nested.set_stats_mode(StatsMode::frozen), "BatchNorm1d '2.0':", "frozen");
 }

@@ -31,7 +31,7 @@ TEST_CASE("select_stats: the members show the selected record, and only it moves
   TwoNorms m;
   m(input());
   const Record main = record_of(m.first);
-  select_stats(m, "adversarial");
+  select_stats(m, "adversarial", {.create = true});
   CHECK(m.first.selected_stats() == "adversarial");
   CHECK(record_of(m.first) == initial_record(3));
   m(input() + 5);
@@ -47,7 +47,7 @@ TEST_CASE("select_stats: eval, frozen, reset and copy_ go by the selected record
   BatchNorm1d bn(3, {.eps = 0});
   bn(input());
   bn.eval();
-  select_stats(bn, "other");
+  select_stats(bn, "other", {.create = true});
   CHECK(equal(bn(input()), input()));
   bn.running_mean.copy_(ones({3}));
   CHECK(equal(bn(input()), input() - 1));
@@ -60,7 +60,7 @@ TEST_CASE("select_stats: eval, frozen, reset and copy_ go by the selected record
 TEST_CASE("select_stats: mode and freezes belong to the layer") {
   BatchNorm1d bn(3);
   bn.running_mean.freeze();
-  select_stats(bn, "other");
+  select_stats(bn, "other", {.create = true});
   CHECK(bn.running_mean.frozen());
   bn(input());
   CHECK(record_of(bn).mean == initial_record(3).mean);
@@ -72,7 +72,7 @@ TEST_CASE("select_stats: mode and freezes belong to the layer") {
 
 TEST_CASE("select_stats: a message about a buffer names the record that it shows") {
   Sequential m{BatchNorm1d(3)};
-  select_stats(m, "night");
+  select_stats(m, "night", {.create = true});
   CHECK_ERROR_MENTIONS(m.at<BatchNorm>(0).running_var.copy_(full({3}, -1)),
                        "0.records.night.running_var:", "-1 at channel 0 is no variance");
   select_stats(m, "main");
@@ -83,7 +83,7 @@ TEST_CASE("select_stats: a message about a buffer names the record that it shows
 TEST_CASE("select_stats: a tensor taken before shows the record that was selected then") {
   BatchNorm1d bn(3);
   const Tensor main = bn.running_mean;
-  select_stats(bn, "night");
+  select_stats(bn, "night", {.create = true});
   const Tensor night = bn.running_mean;
   bn(input());
   CHECK(equal(main, zeros({3})));
@@ -93,7 +93,7 @@ TEST_CASE("select_stats: a tensor taken before shows the record that was selecte
 
 TEST_CASE("select_stats: a printed layer shows a record that is not main") {
   BatchNorm1d bn(2);
-  select_stats(bn, "clean");
+  select_stats(bn, "clean", {.create = true});
   CHECK(fmt::format("{}", bn) ==
         "BatchNorm1d(2, eps=1e-05, momentum=0.1, affine=true, stats=track, record=clean)");
 }
@@ -105,12 +105,91 @@ TEST_CASE("select_stats: a name that is no part of a path is an error") {
   CHECK(bn.state_dict().size() == 5);
 }
 
+TEST_CASE("select_stats: a name that some layers lack names these layers, and selects nothing") {
+  TwoNorms m;
+  add_stats(m.rest, "night");
+  CHECK_ERROR_MENTIONS(select_stats(m, "night"), "'first'", "'main', 'night'", "add_stats");
+  CHECK_ERROR_MENTIONS(select_stats(m, "nigth"), "'first', 'rest.1'", "'main', 'night'");
+  CHECK_ERROR_MENTIONS(SelectStats(m, "nigth"), "SelectStats:", "'first', 'rest.1'");
+  CHECK(m.second().selected_stats() == "main");
+  CHECK(stats_names(m) == std::vector<std::string>{"main", "night"});
+  CHECK(stats_names(m.first) == std::vector<std::string>{"main"});
+  select_stats(m.rest, "night");
+  CHECK(m.second().selected_stats() == "night");
+}
+
+TEST_CASE("add_stats: adds a record where it is missing, and selects nothing") {
+  TwoNorms m;
+  m(input());
+  add_stats(m.first, "night");
+  select_stats(m.first, "night");
+  m.first.running_mean.copy_(ones({3}));
+  add_stats(m, "night");  // the first layer has it already
+  CHECK(m.first.running_mean.at<float>({0}) == 1);
+  CHECK(m.second().selected_stats() == "main");
+  select_stats(m, "night");
+  CHECK(record_of(m.second()) == initial_record(2));
+}
+
+TEST_CASE("select_stats: a layer without a record takes the name for the time when it has one") {
+  Sequential m{BatchNorm1d(3), BatchNorm1d(3, {.track_running_stats = false})};
+  add_stats(m.at<BatchNorm1d>(0), "night");
+  select_stats(m, "night");
+  CHECK(m.at<BatchNorm1d>(1).selected_stats() == "night");
+}
+
+TEST_CASE("erase_stats: erases an unselected record; a guard then leaves the selection alone") {
+  TwoNorms m;
+  add_stats(m, "night");
+  {
+    const SelectStats guard(m, "night");
+    CHECK_ERROR_MENTIONS(erase_stats(m, "night"), "'first', 'rest.1'", "select another");
+  }
+  select_stats(m, "night");
+  {
+    const SelectStats guard(m, "main");
+    erase_stats(m, "night");
+  }
+  CHECK(m.first.selected_stats() == "main");
+  CHECK(stats_names(m) == std::vector<std::string>{"main"});
+  CHECK_FALSE(m.state_dict().contains("first.records.night.running_mean"));
+}
+
+TEST_CASE("rename_stats: the values stay, selected or not") {
+  TwoNorms m;
+  select_stats(m, "night", {.create = true});
+  m(input());
+  const Record before = record_of(m.first);
+  add_stats(m.rest, "day");
+  CHECK_ERROR_MENTIONS(rename_stats(m, "night", "day"), "rename_stats:", "'rest.1' already");
+  CHECK_ERROR_MENTIONS(rename_stats(m, "night", "main"), "'first', 'rest.1' already");
+  CHECK_ERROR_MENTIONS(rename_stats(m, "night", "a.b"), "'a.b' is empty or has a dot");
+  rename_stats(m, "night", "dusk");
+  CHECK(m.first.selected_stats() == "dusk");
+  CHECK(record_of(m.first) == before);
+  CHECK(m.state_dict().contains("first.records.dusk.running_mean"));
+}
+
+TEST_CASE("copy_stats: copies one record to another, in frozen buffers too") {
+  TwoNorms m;
+  m(input());
+  m.first.running_mean.freeze();
+  CHECK_ERROR_MENTIONS(copy_stats(m, "main", "night"), "copy_stats:", "'first', 'rest.1'");
+  copy_stats(m, "main", "night", {.create = true});
+  const Record main = record_of(m.first);
+  m(input() + 5);
+  select_stats(m, "night");
+  CHECK(record_of(m.first) == main);
+  copy_stats(m, "main", "night");
+  CHECK_FALSE(record_of(m.first) == main);
+}
+
 TEST_CASE("select_stats: in state_dict the plain names mean main, whatever is selected") {
   Sequential m{BatchNorm1d(3, {.affine = false})};
   auto& bn = m.at<BatchNorm>(0);
   m(input());
   const Tensor main = bn.running_mean.clone();
-  select_stats(m, "adv");
+  select_stats(m, "adv", {.create = true});
   m(input() * 3);
   const StateDict dict = m.state_dict();
   CHECK(names(dict) ==
@@ -123,19 +202,19 @@ TEST_CASE("select_stats: in state_dict the plain names mean main, whatever is se
 
 TEST_CASE("load_state_dict: records are loaded into their names, and made where there were none") {
   TwoNorms a, b;
-  select_stats(a, "adv");
+  select_stats(a, "adv", {.create = true});
   a(input());
   const Record adv = record_of(a.first);
   select_stats(a, "main");
   a(input() * 2);
   b.load_state_dict(a.state_dict());
   CHECK(record_of(b.first) == record_of(a.first));
-  select_stats(b, "adv");
+  select_stats(b, "adv", {.create = true});
   CHECK(record_of(b.first) == adv);
   CHECK(b.first.num_batches_tracked.item<int>() == 1);
   // Into main while another is selected.
   TwoNorms c;
-  select_stats(c, "adv");
+  select_stats(c, "adv", {.create = true});
   c.load_state_dict(a.state_dict());
   CHECK(record_of(c.first) == adv);
 }
@@ -158,12 +237,12 @@ TEST_CASE("load_state_dict: a part of a record is an error, and then no record w
 
 TEST_CASE("select_stats: snapshots, copies and to() see every record") {
   TwoNorms a, b;
-  select_stats(a, "adv");
+  select_stats(a, "adv", {.create = true});
   a(input());
   const StatsSnapshot s = snapshot_stats(a);
   const Record adv = record_of(a.first);
   copy_stats(a, b);
-  select_stats(b, "adv");
+  select_stats(b, "adv", {.create = true});
   CHECK(record_of(b.first) == adv);
   reset_running_stats(a);
   restore_stats(a, s);
@@ -176,10 +255,10 @@ TEST_CASE("select_stats: snapshots, copies and to() see every record") {
 
 TEST_CASE("SelectStats: what each layer showed is shown again, after an exception too") {
   TwoNorms m;
-  select_stats(m.rest, "other");
+  select_stats(m.rest, "other", {.create = true});
   try {
-    const SelectStats guard(m, "adv");
-    const SelectStats inner(m, "third");
+    const SelectStats guard(m, "adv", {.create = true});
+    const SelectStats inner(m, "third", {.create = true});
     CHECK(m.second().selected_stats() == "third");
     throw std::runtime_error("on purpose");
   } catch (const std::runtime_error&) {
@@ -232,7 +311,7 @@ TEST_CASE("AccumulateStats: hold pools nothing, freezes hold, each record has a 
   {
     const AccumulateStats guard(m);
     m(input());
-    const SelectStats other(m, "adv");
+    const SelectStats other(m, "adv", {.create = true});
     m(input() + 1);
     m(input() + 1);
   }
@@ -240,7 +319,7 @@ TEST_CASE("AccumulateStats: hold pools nothing, freezes hold, each record has a 
   CHECK(m.first.num_batches_tracked.item<int>() == 1);
   CHECK(record_of(m.first).var == initial_record(3).var);
   const Record main = record_of(m.first);
-  select_stats(m, "adv");
+  select_stats(m, "adv", {.create = true});
   CHECK(m.first.num_batches_tracked.item<int>() == 1);
   CHECK_FALSE(record_of(m.first) == main);
 }

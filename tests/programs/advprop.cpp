@@ -32,8 +32,7 @@ double accuracy(Net& model, const Tensor& x, const Tensor& y) {
 int main() {
   manual_seed(0);
   Net model;
-  nn::select_stats(model, "adversarial");  // makes it
-  nn::select_stats(model, "main");
+  nn::add_stats(model, "adversarial");
   const int steps = 600;
   optim::SGD opt(model.parameters(), {.lr = 0.1, .momentum = 0.9});
 

@@ -71,7 +71,7 @@ void NormRun::step() {
       const bool whole_model = one_in(2);
       both(
           fmt::format("mode {}", mode),
-          [&] { whole_model ? set_stats_mode(*layer_, mode) : layer_->set_stats_mode(mode); },
+          [&] { whole_model ? void(set_stats_mode(*layer_, mode)) : layer_->set_stats_mode(mode); },
           [&] { reference_->set_mode(mode); });
       break;
     }
@@ -92,7 +92,7 @@ void NormRun::step() {
     case 4: {
       const std::string name = some_record();
       both(
-          "select " + name, [&] { select_stats(*layer_, name); },
+          "select " + name, [&] { select_stats(*layer_, name, {.create = true}); },
           [&] { reference_->select(name); });
       break;
     }
@@ -313,7 +313,8 @@ void NormRun::scope() {
     case 1: {
       const std::string name = some_record(), before = it->selected;
       inside<SelectStats>(
-          "SelectStats " + name, [&](auto& guard) { guard.emplace(*layer_, name); },
+          "SelectStats " + name,
+          [&](auto& guard) { guard.emplace(*layer_, name, SelectStatsOptions{.create = true}); },
           [&] { it->select(name); }, [&](bool) { it->selected = before; });
       break;
     }

@@ -169,9 +169,9 @@ void ReferenceNorm::select(const std::string& name) {
 }
 
 void ReferenceNorm::estimate(const std::vector<Batch>& batches) {
-  if (batches.empty()) throw Refused();
+  if (!set.has_record || batches.empty()) throw Refused();
   for (const Batch& x : batches) check_batch(x, options.check_finite);
-  if (!set.has_record || (set.mean_frozen && set.var_frozen)) return;
+  if (set.mean_frozen && set.var_frozen) return;
   Record fresh = initial();
   for (const Batch& x : batches) fresh.count += !x[0].empty();
   if (fresh.count == 0) return;
