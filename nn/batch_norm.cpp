@@ -2,6 +2,7 @@
 // together, which cannot fail.
 #include <cairn/core/ops.h>
 #include <cairn/nn/batch_norm.h>
+#include <cairn/nn/internal/call.h>
 #include <cairn/nn/internal/statistics.h>
 
 #include <fmt/format.h>
@@ -105,7 +106,8 @@ Tensor BatchNorm::normalize_by_batch(const Tensor& x) {
   }
   if (updates) {
     s.make_room();
-    s.update(s.selected, moments).apply();  // cannot fail; a pool collects the update
+    make_room_for_update();
+    submit(s.update(s.selected, moments));  // cannot fail; a pool collects the update
   }
   return y;
 }

@@ -14,7 +14,7 @@ class CAIRN_API MSELoss : public Module {
   explicit MSELoss(const MSELossOptions& options = {}) : options_(options) {}
 
   Tensor operator()(const Tensor& x, const Tensor& target) const {
-    return call([&] { return mse_loss(x, target, options_); });
+    return call([&] { return mse_loss(x, target, options_); }, x, target);
   }
   std::string extra_repr() const override;
 

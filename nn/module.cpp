@@ -31,55 +31,13 @@ std::string Module::path() const { return state().name->path(); }
 
 // ---- calling ----
 
-namespace {
-
-thread_local int call_depth = 0;  // how many module calls this thread is inside
-
-struct CallDepthGuard {
-  CallDepthGuard() { ++call_depth; }
-  ~CallDepthGuard() { --call_depth; }
-  CallDepthGuard(const CallDepthGuard&) = delete;
-  CallDepthGuard& operator=(const CallDepthGuard&) = delete;
-};
-
-}  // namespace
-
 Tensor Module::operator()(const Tensor& x) {
-  return call([&] {
-    State& s = state();
-    const bool outermost = call_depth == 0;
-    Tensor y = [&] {
-      const CallDepthGuard guard;
-      return forward(x);
-    }();
-    if (outermost && is_grad_enabled() && !s.checked.load(std::memory_order_relaxed) &&
-        y.defined() && y.requires_grad()) {
-      try {
-        check_registered(y, x);
-        s.checked = true;
-      } catch (const std::bad_alloc&) {
-        // The forward has succeeded. The next call repeats the check.
-      }
-    }
-    return y;
-  });
+  return call([&] { return forward(x); }, x);
 }
 
 Tensor Module::forward(const Tensor&) {
   check(false, "{}: it has no forward(x); call it with its own arguments", kind());
   return {};
-}
-
-void Module::check_registered(const Tensor& y, const Tensor& x) const {
-  std::unordered_set<const void*> known;
-  for (const auto& [name, p] : named_parameters()) known.insert(p.impl().slot.get());
-  const Tensor* const inputs[] = {&x};
-  for (const detail::Edge& leaf : detail::leaves_between(y, inputs)) {
-    check(known.contains(leaf.leaf.get()),
-          "{}: its forward used a trainable tensor {} that is not registered; make it a member "
-          "with parameter(\"name\", ...), or its module with child(\"name\", ...)",
-          kind(), leaf.shape);
-  }
 }
 
 // ---- registering ----
@@ -218,7 +176,11 @@ void Module::set_training(bool training) noexcept {
   if (state_) state_->training = training;
 }
 
-bool Module::is_training() const { return state().training; }
+bool Module::is_training() const {
+  State& s = state();
+  if (!s.reads_training.load(std::memory_order_relaxed)) s.reads_training = true;
+  return s.training;
+}
 
 void Module::zero_grad() {
   for (auto& [name, p] : named_parameters()) p.zero_grad();

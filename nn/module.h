@@ -14,12 +14,18 @@
 #include <cairn/nn/parameter.h>
 
 #include <concepts>
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <utility>
 #include <vector>
+
+namespace cairn::nn {
+class Module;
+}
 
 namespace cairn::detail {
 
@@ -30,6 +36,39 @@ inline std::string join(const std::string& prefix, const std::string& name) {
 
 /// A class's name without its namespaces, for printing and messages.
 CAIRN_API std::string class_name(const std::type_info& type);
+
+/// One call of a module. The outermost call of a thread and the calls inside it are a unit, whose
+/// updates of running statistics are applied when it returns. Module::call() makes one.
+class CAIRN_API CallScope {
+ public:
+  /// Throws Error if the module was moved from, or if this is not the outermost call and the module
+  /// is not registered below the outermost one.
+  explicit CallScope(const nn::Module& module);
+  /// Drops the updates of this call and of the calls inside it, unless finish() ran.
+  ~CallScope();
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+  /// Of an outermost call: throws Error if y depends on a trainable tensor that is not registered.
+  void check_leaves(const Tensor& y, std::span<const Tensor* const> inputs) const;
+  /// Of an outermost call: applies the updates, which cannot fail.
+  void finish();
+
+  /// False in a hook that runs during a backward() inside the unit.
+  bool is_present() const;
+
+ private:
+  friend class ExternalScope;
+  bool checks_leaves() const;
+
+  const nn::Module* module_;
+  const nn::Module* root_;  // calls inside must be registered below it
+  CallScope* unit_before_;
+  bool is_outermost_, finished_ = false;
+  int walks_;
+  std::ptrdiff_t first_update_;
+  std::size_t first_leaf_;
+};
 
 }  // namespace cairn::detail
 
@@ -70,9 +109,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   Module& operator=(Module&&) = delete;
   virtual ~Module();
 
-  /// Calls forward(). An Error from inside gets this module's name. The first outermost call that
-  /// builds a graph also checks that every trainable tensor that it used is registered. The check
-  /// follows forward(), so the batch norms inside have updated their statistics when it throws.
+  /// Calls forward(), as call() says.
   Tensor operator()(const Tensor& x);
   /// Computes the output. A module with other arguments defines its own operator() instead.
   virtual Tensor forward(const Tensor& x);
@@ -121,13 +158,30 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   virtual std::string extra_repr() const { return ""; }
 
  protected:
-  /// Runs f as a call of this module; a module with its own operator() uses this. Throws Error if
-  /// the module was moved from. An Error from f gets this module's name.
-  template <class F>
-  auto call(F f) const -> decltype(f()) {
+  /// Runs f as a call of this module and returns its result. Every operator() uses this.
+  /// The outermost call is a unit: updates of running statistics inside it are applied when it
+  /// returns. If a call throws, its updates are dropped, also if its caller catches the exception.
+  /// Throws Error if the module was moved from, or if f calls a module that is not registered below
+  /// the outermost one (see nn::external()). The first outermost call that builds a graph also
+  /// checks that every trainable tensor that the result depends on is registered, unless it comes
+  /// from `inputs`; without inputs there is no such check. An Error gets this module's name.
+  template <class F, std::derived_from<Tensor>... Inputs>
+  auto call(F f, const Inputs&... inputs) const -> decltype(f()) {
     const std::string& name = own_name();
+    detail::CallScope scope(*this);
     try {
-      return f();
+      if constexpr (std::is_void_v<decltype(f())>) {
+        f();
+        scope.finish();
+      } else {
+        decltype(auto) y = f();
+        if constexpr (sizeof...(inputs) > 0 && std::is_convertible_v<decltype(y), const Tensor&>) {
+          const Tensor* const given[] = {&inputs...};
+          scope.check_leaves(y, given);
+        }
+        scope.finish();
+        return y;
+      }
     } catch (Error& error) {
       if (!name.empty()) error.enter(name);
       throw;
@@ -187,6 +241,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
 
  private:
   friend class cairn::Buffer;
+  friend class detail::CallScope;
   struct State;
   // Two copies of a child's name: `key` for this module's list, `own` for the child. Both are made
   // before the child is moved in, because nothing may fail after that.
@@ -207,7 +262,8 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   const std::string& own_name() const;
   std::string path() const;  // under which it was first registered
   StateTensor state_of(const Buffer& buffer) const;
-  void check_registered(const Tensor& y, const Tensor& x) const;
+  void check_registered_below(const Module& root) const;
+  void check_leaves(const Tensor& y, std::span<const Tensor* const> inputs) const;
   template <class F>
   void walk(const std::string& prefix, F visit) const;
 

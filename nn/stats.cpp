@@ -1,6 +1,7 @@
 // Sets the modes and pools of a model, for good or for a scope. Each call first checks all layers
 // and allocates what it needs. Then it changes the layers, which cannot fail.
 #include <cairn/core/ops.h>
+#include <cairn/nn/internal/call.h>
 #include <cairn/nn/internal/stats_layers.h>
 #include <cairn/nn/stats.h>
 
@@ -70,7 +71,8 @@ AccumulateStats::AccumulateStats(Module& model, const StatsOptions& options) {
           if (!s) return;
           s->pool = pool->outer;
           if (std::uncaught_exceptions() > exceptions) return;
-          for (const Update& u : pool->updates) s->update(u.record, u.moments).apply();
+          drain_into(*pool);  // updates made in the call that this scope is part of
+          for (const Update& u : pool->updates) submit(s->update(u.record, u.moments));
         });
   }
   for (std::size_t i = 0; i < layers.size(); ++i) layers[i].statistics->pool = pools[i];

@@ -15,7 +15,10 @@ struct Module::State {
   std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
   bool training = true;
-  std::atomic<bool> checked{false};  // has the check for unregistered tensors passed?
+  std::atomic<bool> checked{false};         // has the check for unregistered tensors passed?
+  std::atomic<bool> reads_training{false};  // was is_training() ever called?
+  // The state of the outermost module for which the check for unregistered modules passed last.
+  std::atomic<const void*> registered_below{nullptr};
 
   void check_name(const char* what, std::string_view own) const;
 };

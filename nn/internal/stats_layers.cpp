@@ -1,4 +1,5 @@
 #include <cairn/core/autograd.h>
+#include <cairn/nn/internal/call.h>
 #include <cairn/nn/internal/stats_layers.h>
 
 namespace cairn::nn {
@@ -61,6 +62,7 @@ int64_t run_pass(Module& model, const detail::NextBatch& next, const std::shared
     s->pool = pool;
   }
   const NoGrad no_grad;
+  const SeparateUnits units;  // a pass inside a forward is not part of it
   int64_t batches = 0;
   for (Tensor x; next(x); ++batches) model(x);
   return batches;
