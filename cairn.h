@@ -10,6 +10,7 @@
 #include <cairn/core/state_dict.h>
 #include <cairn/core/tensor.h>
 #include <cairn/nn/batch_norm.h>
+#include <cairn/nn/clone.h>
 #include <cairn/nn/external.h>
 #include <cairn/nn/init.h>
 #include <cairn/nn/layers.h>

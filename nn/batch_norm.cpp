@@ -195,11 +195,22 @@ void BatchNorm::make_state(std::vector<StateTensor>& state, const std::string& p
   }
 }
 
+void BatchNorm::copy_settings(const Module& from) {
+  Module::copy_settings(from);
+  statistics().copy_settings(static_cast<const BatchNorm&>(from).statistics());
+}
+
+std::shared_ptr<Module> BatchNorm1d::make_like() const { return make<BatchNorm1d>(); }
+
 BatchNorm1d::BatchNorm1d(int64_t num_features, const BatchNormOptions& options)
     : BatchNorm("BatchNorm1d", {2, 3, "(N, C) or (N, C, L)"}, num_features, options) {}
 
+std::shared_ptr<Module> BatchNorm2d::make_like() const { return make<BatchNorm2d>(); }
+
 BatchNorm2d::BatchNorm2d(int64_t num_features, const BatchNormOptions& options)
     : BatchNorm("BatchNorm2d", {4, 4, "(N, C, H, W)"}, num_features, options) {}
+
+std::shared_ptr<Module> BatchNorm3d::make_like() const { return make<BatchNorm3d>(); }
 
 BatchNorm3d::BatchNorm3d(int64_t num_features, const BatchNormOptions& options)
     : BatchNorm("BatchNorm3d", {5, 5, "(N, C, D, H, W)"}, num_features, options) {}

@@ -71,6 +71,10 @@ class CAIRN_API BatchNorm : public Module {
   };
   BatchNorm(const char* kind, const Ranks& ranks, int64_t num_features,
             const BatchNormOptions& options);
+  template <class Layer>
+  std::shared_ptr<Module> make() const {
+    return std::make_shared<Layer>(num_features_, options_);
+  }
 
  private:
   friend struct Statistics;
@@ -81,6 +85,7 @@ class CAIRN_API BatchNorm : public Module {
   std::vector<StateTensor> own_state() const override;
   void make_state(std::vector<StateTensor>& state, const std::string& path, const StateDict& values,
                   LoadPlan& plan) override;
+  void copy_settings(const Module& from) override;
 
   const char* kind_;
   Ranks ranks_;
@@ -93,18 +98,21 @@ class CAIRN_API BatchNorm : public Module {
 class CAIRN_API BatchNorm1d : public BatchNorm {
  public:
   explicit BatchNorm1d(int64_t num_features, const BatchNormOptions& options = {});
+  std::shared_ptr<Module> make_like() const override;
 };
 
 /// For (N, C, H, W).
 class CAIRN_API BatchNorm2d : public BatchNorm {
  public:
   explicit BatchNorm2d(int64_t num_features, const BatchNormOptions& options = {});
+  std::shared_ptr<Module> make_like() const override;
 };
 
 /// For (N, C, D, H, W).
 class CAIRN_API BatchNorm3d : public BatchNorm {
  public:
   explicit BatchNorm3d(int64_t num_features, const BatchNormOptions& options = {});
+  std::shared_ptr<Module> make_like() const override;
 };
 
 }  // namespace cairn::nn

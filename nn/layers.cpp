@@ -14,6 +14,21 @@ std::string Flatten::extra_repr() const {
   return fmt::format("start_dim={}, end_dim={}", options_.start_dim, options_.end_dim);
 }
 
+std::shared_ptr<Module> Flatten::make_like() const { return std::make_shared<Flatten>(options_); }
+
+// A module that stands here twice is made once.
+std::shared_ptr<Module> Sequential::make_like() const {
+  auto made = std::make_shared<Sequential>();
+  const auto children = named_children();
+  for (const auto& [name, module] : children) {
+    std::size_t first = 0;
+    while (&children[first].second != &module) ++first;
+    first < made->size() ? made->child(name, made->child_at(first).shared_from_this())
+                         : made->child(name, new_like(module));
+  }
+  return made;
+}
+
 std::size_t Sequential::index(int64_t i) const {
   const auto n = static_cast<int64_t>(size());
   check(i >= -n && i < n, "Sequential: there is no module {} of {}", i, n);

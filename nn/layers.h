@@ -22,6 +22,7 @@ class CAIRN_API Flatten : public Module {
   explicit Flatten(const FlattenOptions& options = {}) : options_(options) {}
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
+  std::shared_ptr<Module> make_like() const override;
 
  private:
   FlattenOptions options_;
@@ -66,6 +67,7 @@ class CAIRN_API Sequential : public Module {
   }
 
   Tensor forward(const Tensor& x) override;
+  std::shared_ptr<Module> make_like() const override;
 
  private:
   std::size_t index(int64_t i) const;

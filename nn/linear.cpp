@@ -31,6 +31,10 @@ Tensor Linear::forward(const Tensor& x) {
   return linear(x, weight, bias);
 }
 
+std::shared_ptr<Module> Linear::make_like() const {
+  return std::make_shared<Linear>(weight.size(1), weight.size(0), LinearOptions{bias.defined()});
+}
+
 std::string Linear::extra_repr() const {
   return fmt::format("in_features={}, out_features={}, bias={}", weight.size(1), weight.size(0),
                      bias.defined());

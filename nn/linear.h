@@ -20,6 +20,7 @@ class CAIRN_API Linear : public Module {
 
   Tensor forward(const Tensor& x) override;
   std::string extra_repr() const override;
+  std::shared_ptr<Module> make_like() const override;
 
   Parameter& weight;
   Parameter& bias;  ///< undefined if options.bias is false

@@ -8,4 +8,6 @@ std::string MSELoss::extra_repr() const {
   return std::string("reduction=") + names[static_cast<std::size_t>(options_.reduction)];
 }
 
+std::shared_ptr<Module> MSELoss::make_like() const { return std::make_shared<MSELoss>(options_); }
+
 }  // namespace cairn::nn

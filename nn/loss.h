@@ -17,6 +17,7 @@ class CAIRN_API MSELoss : public Module {
     return call([&] { return mse_loss(x, target, options_); }, x, target);
   }
   std::string extra_repr() const override;
+  std::shared_ptr<Module> make_like() const override;
 
  private:
   MSELossOptions options_;

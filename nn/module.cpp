@@ -82,7 +82,9 @@ Module::ChildName Module::check_child(std::string_view name, const Module& modul
   return {std::string(name), std::string(name)};
 }
 
-void Module::register_child(ChildName&& name, std::shared_ptr<Module> module) noexcept {
+void Module::register_child(ChildName&& name, std::shared_ptr<Module> module,
+                            Factory factory) noexcept {
+  module->state_->factory = factory;
   detail::Name& its_name = *module->state_->name;
   its_name.own = std::move(name.own);
   its_name.owner = state_->name;
@@ -99,6 +101,14 @@ void Module::share(std::string_view name, Module& module) {
         name, name);
   state().checked = false;
   state().children.emplace_back(std::move(names.key), std::move(owner));
+}
+
+Module& Module::child(std::string_view name, std::shared_ptr<Module> module) {
+  check(module != nullptr, "child: '{}' is a null pointer; give it a module", name);
+  ChildName names = check_child(name, *module);
+  Module& reference = *module;
+  register_child(std::move(names), std::move(module), reference.state().factory);
+  return reference;
 }
 
 std::size_t Module::child_count() const { return state().children.size(); }

@@ -37,6 +37,15 @@ inline std::string join(const std::string& prefix, const std::string& name) {
 /// A class's name without its namespaces, for printing and messages.
 CAIRN_API std::string class_name(const std::type_info& type);
 
+/// Does this class itself, not a base, override make_like()?
+template <class M>
+concept overrides_make_like = requires {
+  { &M::make_like } -> std::same_as<std::shared_ptr<nn::Module> (M::*)() const>;
+};
+
+/// Makes `to` equal to `from`, for nn::clone().
+CAIRN_API void copy_all(const nn::Module& from, nn::Module& to);
+
 /// One call of a module. The outermost call of a thread and the calls inside it are a unit, whose
 /// updates of running statistics are applied when it returns. Module::call() makes one.
 class CAIRN_API CallScope {
@@ -157,7 +166,17 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// The text between the parentheses when the module is printed.
   virtual std::string extra_repr() const { return ""; }
 
+  /// Constructs a module with this one's options. Its state is a new one. nn::clone() calls this
+  /// function of a class that overrides it. Other classes are default-constructed.
+  virtual std::shared_ptr<Module> make_like() const;
+
  protected:
+  friend void detail::copy_all(const Module& from, Module& to);
+  /// Copies what is neither an option nor a tensor: the training flag and the buffers' freezes. A
+  /// class with more of it overrides this function and calls that of its base. `from` has the same
+  /// class as this module.
+  virtual void copy_settings(const Module& from);
+
   /// Runs f as a call of this module and returns its result. Every operator() uses this.
   /// The outermost call is a unit: updates of running statistics inside it are applied when it
   /// returns. If a call throws, its updates are dropped, also if its caller catches the exception.
@@ -227,6 +246,11 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     share(name, shared);
     return shared;
   }
+  /// Registers a module of any class.
+  Module& child(std::string_view name, std::shared_ptr<Module> module);
+  /// A default-constructed module of the same class, or module.make_like() if the class overrides
+  /// it. Throws Error if the class has neither.
+  static std::shared_ptr<Module> new_like(const Module& module);
   std::size_t child_count() const;
   Module& child_at(std::size_t i) const;
 
@@ -250,11 +274,16 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   };
 
   ChildName check_child(std::string_view name, const Module& module);
-  void register_child(ChildName&& name, std::shared_ptr<Module> module) noexcept;
+  using Factory = std::shared_ptr<Module> (*)();  // default-constructs a module
+  void register_child(ChildName&& name, std::shared_ptr<Module> module, Factory factory) noexcept;
   template <class M>
   M& add_child(ChildName&& name, std::shared_ptr<M> module) noexcept {
     M& reference = *module;
-    register_child(std::move(name), std::move(module));
+    Factory factory = nullptr;
+    if constexpr (std::is_default_constructible_v<M> && !detail::overrides_make_like<M>) {
+      factory = []() -> std::shared_ptr<Module> { return std::make_shared<M>(); };
+    }
+    register_child(std::move(name), std::move(module), factory);
     return reference;
   }
   void share(std::string_view name, Module& module);

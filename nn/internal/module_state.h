@@ -14,6 +14,7 @@ struct Module::State {
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters;
   std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
+  Factory factory = nullptr;  // of new_like(); null: the class has make_like(), or neither
   bool training = true;
   std::atomic<bool> checked{false};         // has the check for unregistered tensors passed?
   std::atomic<bool> reads_training{false};  // was is_training() ever called?

@@ -456,8 +456,13 @@ const std::vector<Call>& calls() {
       {"set_state", effect, [](Args& a) { default_generator().set_state(a.p.flag() ? default_generator().state() : a.tensor()); return Tensor(); }},
 
       // statistics
-      {"select_stats", effect, [](Args& a) { nn::select_stats(*a.world.net, a.p.one_of({"main", "clean", "", "a.b"})); return Tensor(); }},
-      {"SelectStats", effect, [](Args& a) { const nn::SelectStats guard(*a.world.net, a.p.one_of({"main", "noisy", "a.b"})); return Tensor(); }},
+      {"select_stats", effect, [](Args& a) { nn::select_stats(*a.world.net, a.p.one_of({"main", "clean", "", "a.b"}), {.create = a.p.flag()}); return Tensor(); }},
+      {"add_stats", effect, [](Args& a) { nn::add_stats(*a.world.net, a.p.one_of({"clean", "noisy"})); return Tensor(); }},
+      {"erase_stats", effect, [](Args& a) { nn::erase_stats(*a.world.net, a.p.one_of({"clean", "noisy"})); return Tensor(); }},
+      {"rename_stats", effect, [](Args& a) { nn::rename_stats(*a.world.net, a.p.one_of({"clean", "noisy"}), a.p.one_of({"clean", "night", "main"})); return Tensor(); }},
+      {"copy a record", effect, [](Args& a) { nn::copy_stats(*a.world.net, a.p.one_of({"main", "clean"}), a.p.one_of({"main", "noisy"}), {.create = a.p.flag()}); return Tensor(); }},
+      {"clone", effect, [](Args& a) { const nn::BatchNorm1d copy = nn::clone(a.world.net->norm); return copy.running_mean; }},
+      {"SelectStats", effect, [](Args& a) { const nn::SelectStats guard(*a.world.net, a.p.one_of({"main", "noisy", "a.b"}), {.create = a.p.flag()}); return Tensor(); }},
       {"StatsGuard", effect, [](Args& a) { const nn::StatsGuard guard(*a.world.net, a.p.one_of({nn::StatsMode::track, nn::StatsMode::hold, nn::StatsMode::frozen})); return (*a.world.net)(a.tensor()); }},
       {"AccumulateStats", effect, [](Args& a) { const nn::AccumulateStats guard(*a.world.net); Tensor y; for (const Tensor& x : a.tensors()) y = (*a.world.net)(x); return y; }},
       {"estimate", effect, [](Args& a) { nn::estimate_running_stats(*a.world.net, a.tensors()); return Tensor(); }},
