@@ -20,6 +20,17 @@ concept IntegerRange = requires(const R& range) {
   requires std::integral<std::remove_cvref_t<decltype(*std::data(range))>>;
 };
 
+namespace detail {
+/// An element of a list of sizes: an integer of any type but bool. Other types do not convert.
+struct ListedSize {
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) constexpr ListedSize(T v)  // NOLINT(google-explicit-constructor)
+      : value(static_cast<int64_t>(v)) {}
+  constexpr operator int64_t() const { return value; }  // NOLINT(google-explicit-constructor)
+  int64_t value;
+};
+}  // namespace detail
+
 /// The base of Shape, Strides and Dims. Prints as [2, 3].
 class CAIRN_API DimList {
  public:
@@ -73,7 +84,11 @@ class CAIRN_API Shape : public DimList {
  public:
   /// The shape of a scalar.
   Shape() = default;
-  Shape(std::initializer_list<int64_t> sizes) : DimList(sizes.begin(), sizes.end()) {}
+  Shape(std::initializer_list<detail::ListedSize> sizes) : DimList(sizes.begin(), sizes.end()) {}
+  /// The shape of a vector: zeros(5).
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Shape(T size)  // NOLINT(google-explicit-constructor)
+      : Shape({size}) {}
   template <IntegerRange R>
   Shape(const R& sizes)  // NOLINT(google-explicit-constructor): a vector converts to a shape
       : DimList(std::data(sizes), std::data(sizes) + std::size(sizes)) {}
@@ -91,7 +106,8 @@ class CAIRN_API Shape : public DimList {
 class CAIRN_API Strides : public DimList {
  public:
   Strides() = default;
-  Strides(std::initializer_list<int64_t> strides) : DimList(strides.begin(), strides.end()) {}
+  Strides(std::initializer_list<detail::ListedSize> strides)
+      : DimList(strides.begin(), strides.end()) {}
   template <std::input_iterator It>
   Strides(It first, It last) : DimList(first, last) {}
 
@@ -102,7 +118,7 @@ class CAIRN_API Strides : public DimList {
 class CAIRN_API Dims : public DimList {
  public:
   Dims() = default;
-  Dims(std::initializer_list<int64_t> dims) : DimList(dims.begin(), dims.end()) {}
+  Dims(std::initializer_list<detail::ListedSize> dims) : DimList(dims.begin(), dims.end()) {}
   template <IntegerRange R>
   Dims(const R& dims)  // NOLINT(google-explicit-constructor): as for Shape
       : DimList(std::data(dims), std::data(dims) + std::size(dims)) {}
@@ -111,7 +127,7 @@ class CAIRN_API Dims : public DimList {
   /// A list of one dimension: x.sum(1).
   template <std::integral T>
   requires(!std::same_as<T, bool>) Dims(T d)  // NOLINT(google-explicit-constructor)
-      : Dims({static_cast<int64_t>(d)}) {}
+      : Dims({d}) {}
 
   friend bool operator==(const Dims& a, const Dims& b) { return a.equals(b); }
 };
