@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 
 namespace cairn {
 namespace {
@@ -66,7 +67,7 @@ class Numbers {
   }
 
   std::string formatted(double v) const {
-    if (!std::isfinite(v)) return fmt::format("{}", v);
+    if (!std::isfinite(v)) return fmt::format("{}", detail::shown(v));
     return x_.dtype() == DType::int64 ? fmt::format("{:.0f}", v)
                                       : fmt::format(fmt::runtime(spec_), v);
   }
@@ -106,6 +107,8 @@ class Numbers {
 };
 
 }  // namespace
+
+std::ostream& detail::put(std::ostream& to, const std::string& text) { return to << text; }
 
 auto detail::write(const TextFormatter& spec, const std::string& text, fmt::format_context& to)
     -> fmt::format_context::iterator {

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <concepts>
+#include <iosfwd>
 #include <string>
 
 namespace cairn {
@@ -32,15 +33,33 @@ using TextFormatter = fmt::formatter<fmt::string_view>;
 CAIRN_API auto write(const TextFormatter& spec, const std::string& text, fmt::format_context& to)
     -> fmt::format_context::iterator;
 
+struct PrintedType {};
+
 /// Formats a type that has to_string(), with the width and alignment of a string.
 template <class T>
-struct Printed : TextFormatter {
+struct Printed : TextFormatter, PrintedType {
   auto format(const T& value, fmt::format_context& to) const {
     return write(*this, to_string(value), to);
   }
 };
 
+CAIRN_API std::ostream& put(std::ostream& to, const std::string& text);
+
 }  // namespace detail
+
+/// std::cout << x prints what fmt::print("{}", x) prints.
+template <class T>
+requires std::derived_from<fmt::formatter<T>, detail::PrintedType> std::ostream& operator<<(
+    std::ostream& to, const T& value) {
+  return detail::put(to, to_string(value));
+}
+namespace nn {
+using cairn::operator<<;
+}
+namespace optim {
+using cairn::operator<<;
+}
+
 }  // namespace cairn
 
 template <>
