@@ -36,7 +36,12 @@ Error& Error::operator=(const Error&) noexcept = default;
 Error::~Error() = default;
 
 OutOfMemory::OutOfMemory(const char* op, std::size_t bytes) noexcept {
-  std::snprintf(text_, sizeof text_, "%s: cannot allocate %zu bytes", op, bytes);
+  const double gib = static_cast<double>(bytes) / (1 << 30);
+  const int length = std::snprintf(text_, sizeof text_, "%s: cannot allocate %zu bytes", op, bytes);
+  if (gib >= 1 && length > 0 && static_cast<std::size_t>(length) < sizeof text_) {
+    const auto used = static_cast<std::size_t>(length);
+    std::snprintf(text_ + used, sizeof text_ - used, " (%.1f GiB)", gib);
+  }
 }
 
 const char* Error::what() const noexcept { return text_ ? text_->whole.c_str() : plain_; }

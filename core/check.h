@@ -41,7 +41,8 @@ class CAIRN_API Error : public std::exception {
 /// library passes through unchanged. After a throw nothing has changed.
 class CAIRN_API OutOfMemory : public std::bad_alloc {
  public:
-  /// Reads "op: cannot allocate N bytes". The text lies in the object itself.
+  /// Reads "op: cannot allocate N bytes", with the size in GiB if it is one or more. The text lies
+  /// in the object itself.
   OutOfMemory(const char* op, std::size_t bytes) noexcept;
   const char* what() const noexcept override { return text_; }
 
