@@ -2,6 +2,7 @@
 // so that a tiny model's step takes no lock. The process has lists of large blocks, so that one
 // thread reuses what another freed. A block's first bytes link it to the next in its list.
 #include <cairn/core/check.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/memory.h>
 
@@ -91,9 +92,15 @@ struct Shared {
   std::mutex mutex;
   Lists lists;
 };
-Shared& shared() {
+Shared& shared() noexcept {
   alignas(Shared) static std::byte place[sizeof(Shared)];
-  static Shared* const lists = new (place) Shared;
+  static Shared* const lists = [] {
+    auto* const made = new (place) Shared;
+    // A child of fork() must not find the lock held by a thread that it does not have.
+    const auto unlock = [] { shared().mutex.unlock(); };
+    at_fork([] { shared().mutex.lock(); }, unlock, unlock);
+    return made;
+  }();
   return *lists;
 }
 

@@ -5,6 +5,8 @@
 #include <cairn/core/internal/parallel.h>
 #include <cairn/core/machine.h>
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -17,12 +19,21 @@ namespace cairn {
 namespace detail {
 namespace {
 
+// How many threads may work at an op.
+std::atomic<int64_t>& wanted_threads() {
+  static std::atomic<int64_t> wanted{std::max<int64_t>(1, std::thread::hardware_concurrency())};
+  return wanted;
+}
+
 class Pool {
  public:
   ~Pool() { resize(1); }
 
-  int64_t threads() const { return wanted_.load(std::memory_order_relaxed); }
-  void set_threads(int64_t n) { wanted_.store(n, std::memory_order_relaxed); }
+  static int64_t threads() { return wanted_threads().load(std::memory_order_relaxed); }
+
+  // A fork waits for the op that uses the workers.
+  void lock() { turn_.lock(); }
+  void unlock() { turn_.unlock(); }
 
   void run(int64_t n, int64_t grain, RangeFunction f) noexcept {
     const std::unique_lock turn(turn_, std::try_to_lock);
@@ -93,7 +104,6 @@ class Pool {
     }
   }
 
-  std::atomic<int64_t> wanted_{std::max<int64_t>(1, std::thread::hardware_concurrency())};
   std::mutex turn_;  // held by the op that uses the workers
   std::vector<std::thread> workers_;
   std::mutex mutex_;  // guards the members below
@@ -104,14 +114,37 @@ class Pool {
   bool stop_ = false;
 };
 
-Pool& pool() {
-  static Pool pool;
-  return pool;
-}
+// The pool of this process. After a fork() the workers exist in the parent alone. The child then
+// abandons the old pool, whose threads it can neither join nor destroy, and gets a new one.
+class ProcessPool {
+ public:
+  ProcessPool() {
+    at_fork([] { current().pool_->lock(); }, [] { current().pool_->unlock(); },
+            [] { current().pool_ = new Pool; });
+  }
+  ~ProcessPool() { delete pool_; }
+  ProcessPool(const ProcessPool&) = delete;
+  ProcessPool& operator=(const ProcessPool&) = delete;
+
+  static ProcessPool& current() {
+    static ProcessPool pool;
+    return pool;
+  }
+  Pool& pool() { return *pool_; }
+
+ private:
+  Pool* pool_ = new Pool;
+};
+
+Pool& pool() { return ProcessPool::current().pool(); }
 
 thread_local bool inside_chunk = false;
 
 }  // namespace
+
+void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) {
+  pthread_atfork(before, in_parent, in_child);  // fails only if no memory is left
+}
 
 void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
   if (inside_chunk) {
@@ -131,9 +164,9 @@ void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
 void set_num_threads(int64_t n) {
   constexpr int64_t max_threads = 4096;  // each thread is started, so bound their number
   check(n >= 1 && n <= max_threads, "set_num_threads: {} threads; give 1 to {}", n, max_threads);
-  detail::pool().set_threads(n);
+  detail::wanted_threads().store(n, std::memory_order_relaxed);
 }
 
-int64_t num_threads() { return detail::pool().threads(); }
+int64_t num_threads() { return detail::Pool::threads(); }
 
 }  // namespace cairn

@@ -23,6 +23,9 @@ class RangeFunction {
   void (*call_)(void*, int64_t, int64_t);
 };
 
+/// Registers what fork() calls: `before` in the parent, then `in_parent` and `in_child`.
+void at_fork(void (*before)(), void (*in_parent)(), void (*in_child)());
+
 /// The part of parallel_for() for several chunks.
 void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept;
 
