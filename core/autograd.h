@@ -29,6 +29,12 @@ class CAIRN_API NoGrad : GradMode {
   NoGrad() : GradMode(false) {}
 };
 
+/// Accumulates the gradients of several outputs at once, as Tensor::backward() does for one. There
+/// is one gradient for each output, or none; an undefined one means 1.
+CAIRN_API void backward(const std::vector<Tensor>& outputs,
+                        const std::vector<Tensor>& gradients = {},
+                        const BackwardOptions& options = {});
+
 /// The options of grad(). The graph options are those of BackwardOptions.
 struct GradOptions {
   std::vector<Tensor> grad_outputs = {};  ///< one for each output; undefined means 1

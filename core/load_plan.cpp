@@ -11,6 +11,9 @@ LoadPlan::~LoadPlan() = default;
 void LoadPlan::write(const Tensor& target, const Tensor& values) {
   cairn::check(values.shape() == target.shape(), "load_plan: values {} for a tensor {}",
                values.shape(), target.shape());
+  cairn::check(!target.view_of().storage->read_only,
+               "load_plan: the target {} lies in const memory given to from_blob()",
+               target.shape());
   checked_ = false;
   writes_.emplace_back(target, values.detach());
 }

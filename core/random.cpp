@@ -2,6 +2,7 @@
 // the same numbers in both. (The distributions of C++ differ from one standard library to another.)
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/ops.h>
@@ -241,8 +242,14 @@ void Generator::fill_permutation(Tensor& x) {
   });
 }
 
+// A child of fork() must not find the lock held by a thread that it does not have.
 Generator& default_generator() {
   static Generator generator;
+  [[maybe_unused]] static const bool registered = [] {
+    const auto unlock = [] { default_generator().state_->mutex.unlock(); };
+    detail::at_fork([] { default_generator().state_->mutex.lock(); }, unlock, unlock);
+    return true;
+  }();
   return generator;
 }
 
@@ -250,57 +257,74 @@ void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 
 namespace {
 
+Generator& chosen(Generator* generator) {
+  return generator != nullptr ? *generator : default_generator();
+}
+
 // All that can fail comes before the first draw, so that a failure leaves the generator as it was.
-Tensor new_real_tensor(const char* op, const Shape& shape, const TensorOptions& options) {
+Tensor new_real_tensor(const char* op, const Shape& shape, const RandomOptions& options) {
   check_real(op, shape, options.dtype);
   return detail::new_tensor(op, shape, options.dtype).requires_grad_(options.requires_grad);
 }
 
-Tensor uniform(const char* op, const Shape& shape, const TensorOptions& options) {
+Tensor uniform(const char* op, const Shape& shape, const RandomOptions& options) {
   Tensor x = new_real_tensor(op, shape, options);
   const NoGrad guard;
-  default_generator().fill_uniform(x, 0, 1);
+  chosen(options.generator).fill_uniform(x, 0, 1);
   return x;
 }
 
-Tensor normal(const char* op, const Shape& shape, const TensorOptions& options) {
+Tensor normal(const char* op, const Shape& shape, const RandomOptions& options) {
   Tensor x = new_real_tensor(op, shape, options);
   const NoGrad guard;
-  default_generator().fill_normal(x);
+  chosen(options.generator).fill_normal(x);
   return x;
 }
 
 }  // namespace
 
-Tensor rand(const Shape& shape, const TensorOptions& options) {
+Tensor rand(const Shape& shape, const RandomOptions& options) {
   return uniform("rand", shape, options);
 }
 
-Tensor randn(const Shape& shape, const TensorOptions& options) {
+Tensor randn(const Shape& shape, const RandomOptions& options) {
   return normal("randn", shape, options);
 }
 
-Tensor rand_like(const Tensor& x) {
+Tensor rand_like(const Tensor& x, const DrawOptions& options) {
   detail::check_defined("rand_like", x);
-  return uniform("rand_like", x.shape(), {.dtype = x.dtype()});
+  return uniform("rand_like", x.shape(), {.dtype = x.dtype(), .generator = options.generator});
 }
-Tensor randn_like(const Tensor& x) {
+Tensor randn_like(const Tensor& x, const DrawOptions& options) {
   detail::check_defined("randn_like", x);
-  return normal("randn_like", x.shape(), {.dtype = x.dtype()});
+  return normal("randn_like", x.shape(), {.dtype = x.dtype(), .generator = options.generator});
 }
 
-Tensor randint(int64_t low, int64_t high, const Shape& shape) {
+Tensor randint(int64_t low, int64_t high, const Shape& shape, const DrawOptions& options) {
   check_interval("randint", low, high);
   Tensor x = detail::new_tensor("randint", shape, DType::int64);
-  default_generator().fill_integers(x, low, high);
+  chosen(options.generator).fill_integers(x, low, high);
   return x;
 }
 
-Tensor randperm(int64_t n) {
+Tensor randperm(int64_t n, const DrawOptions& options) {
   check(n >= 0, "randperm: {} numbers; the number must not be negative", n);
   Tensor x = detail::new_tensor("randperm", {n}, DType::int64);
-  default_generator().fill_permutation(x);
+  chosen(options.generator).fill_permutation(x);
   return x;
+}
+
+Tensor bernoulli(const Tensor& p, const DrawOptions& options) {
+  detail::check_floating("bernoulli", p);
+  const NoGrad guard;
+  const Tensor in_range = (p >= 0) & (p <= 1);
+  check(in_range.sum().item<int64_t>() == p.numel(),
+        "bernoulli: {} has a value that is no probability; give 0 to 1", p.shape());
+  Tensor y = detail::new_tensor("bernoulli", p.shape(), p.dtype());
+  const Tensor exact = p.to(DType::float64);
+  const Tensor draws =
+      uniform("bernoulli", p.shape(), {.dtype = DType::float64, .generator = options.generator});
+  return y.copy_(draws < exact);
 }
 
 }  // namespace cairn

@@ -42,10 +42,24 @@ class CAIRN_API Generator {
   void fill_permutation(Tensor& x);
 
  private:
+  friend CAIRN_API Generator& default_generator();
   struct State;
   struct Position;
   void move_to(const Position& position);
   std::unique_ptr<State> state_;
+};
+
+/// Options of the functions that draw a tensor. Without a generator they use default_generator().
+struct RandomOptions {
+  DType dtype = DType::float32;
+  bool requires_grad = false;
+  Generator* generator = nullptr;
+};
+inline TensorOptions::operator RandomOptions() const { return {dtype, requires_grad}; }
+
+/// Options of draws whose dtype is fixed.
+struct DrawOptions {
+  Generator* generator = nullptr;
 };
 
 /// The generator from which rand(), randn(), randint(), randperm() and initial weights draw.
@@ -54,15 +68,19 @@ CAIRN_API Generator& default_generator();
 CAIRN_API void manual_seed(uint64_t seed);
 
 /// Uniform in [0, 1).
-CAIRN_API Tensor rand(const Shape& shape, const TensorOptions& options = {});
+CAIRN_API Tensor rand(const Shape& shape, const RandomOptions& options = {});
 /// Standard normal.
-CAIRN_API Tensor randn(const Shape& shape, const TensorOptions& options = {});
+CAIRN_API Tensor randn(const Shape& shape, const RandomOptions& options = {});
 /// The same with x's shape and dtype.
-CAIRN_API Tensor rand_like(const Tensor& x);
-CAIRN_API Tensor randn_like(const Tensor& x);
+CAIRN_API Tensor rand_like(const Tensor& x, const DrawOptions& options = {});
+CAIRN_API Tensor randn_like(const Tensor& x, const DrawOptions& options = {});
 /// int64 in [low, high).
-CAIRN_API Tensor randint(int64_t low, int64_t high, const Shape& shape);
+CAIRN_API Tensor randint(int64_t low, int64_t high, const Shape& shape,
+                         const DrawOptions& options = {});
 /// 0 ... n - 1 in random order, int64.
-CAIRN_API Tensor randperm(int64_t n);
+CAIRN_API Tensor randperm(int64_t n, const DrawOptions& options = {});
+/// 1 with the probability p of each element, else 0, in p's shape and dtype. It has no gradient.
+/// Throws Error unless each p is in [0, 1].
+CAIRN_API Tensor bernoulli(const Tensor& p, const DrawOptions& options = {});
 
 }  // namespace cairn

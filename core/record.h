@@ -120,6 +120,7 @@ class CAIRN_API Node : public Counted {
   static void destroy(Node* node) noexcept;
 
   const char* name() const { return name_; }
+  void rename(const char* name) { name_ = name; }
   std::span<const Edge> edges() const {
     return {reinterpret_cast<const Edge*>(this + 1), edge_count_};
   }
@@ -159,6 +160,9 @@ class CAIRN_API Node : public Counted {
 /// output is undefined or one of the inputs, if all inputs are undefined, or if gradients are
 /// enabled and an input is stale (TensorImpl::is_stale).
 CAIRN_API bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inputs);
+
+/// The tensor's slot, made if it has none.
+GradSlot& slot_of(TensorImpl& impl);
 
 /// Throws Error if the tensor is stale: an in-place op has changed its values since.
 void check_not_stale(const char* op, const TensorImpl& impl);

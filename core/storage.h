@@ -33,6 +33,8 @@ class Storage : public Counted {
   uint32_t epoch = 0;
   /// True for a buffer, which only its owner may write.
   bool guarded = false;
+  /// True for borrowed const memory, which nobody may write.
+  bool read_only = false;
 
  private:
   Storage() = default;

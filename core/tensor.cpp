@@ -50,7 +50,7 @@ static GradSlot& adopt(TensorImpl& impl, const Ref<GradSlot>& slot) noexcept {
   return *impl.slot;
 }
 
-static GradSlot& slot_of(TensorImpl& impl) { return adopt(impl, slot_or_new(impl)); }
+GradSlot& slot_of(TensorImpl& impl) { return adopt(impl, slot_or_new(impl)); }
 
 }  // namespace detail
 
@@ -160,6 +160,25 @@ Tensor Tensor::detach() const {
   auto state = detail::TensorImpl::create(impl("detach").view);
   state->epoch = impl().epoch;
   return Tensor(std::move(state));
+}
+
+Tensor& Tensor::detach_() {
+  detail::TensorImpl& state = impl("detach_");
+  check(!state.is_view || !(state.base_tracked || state.requires_grad()),
+        "detach_: {} is a view of a tensor in a graph; use detach(), which gives a new tensor",
+        shape());
+  if (state.slot && !state.node) state.slot->requires_grad = false;
+  if (!state.node) return *this;
+  // The hooks belong to the value in the graph, so this tensor gets a slot of its own.
+  detail::Ref<detail::GradSlot> slot;
+  if (state.slot) {
+    slot = detail::Ref(new detail::GradSlot);
+    slot->owner = std::exchange(state.slot->owner, nullptr);
+    slot->grad = std::exchange(state.slot->grad, {});
+  }
+  state.slot = std::move(slot);
+  state.node = {};
+  return *this;
 }
 
 Tensor& Tensor::retain_grad() {

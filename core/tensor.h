@@ -10,17 +10,15 @@
 
 namespace cairn {
 
+struct RandomOptions;
+struct BackwardOptions;
+
 /// Options of the functions that create a tensor.
 struct TensorOptions {
   DType dtype = DType::float32;
   bool requires_grad = false;
-};
 
-/// retain_graph keeps the graph for another backward(). create_graph also keeps it, and makes the
-/// gradients themselves differentiable.
-struct BackwardOptions {
-  bool retain_graph = false;
-  bool create_graph = false;
+  operator RandomOptions() const;  // NOLINT(google-explicit-constructor)
 };
 
 struct VarOptions {
@@ -190,6 +188,9 @@ class CAIRN_API Tensor {
   bool is_leaf() const { return !impl("is_leaf").node; }
   /// A tensor outside the graph that shares the values.
   Tensor detach() const;
+  /// Takes this tensor out of the graph: it becomes a leaf that requires no gradient. Throws Error
+  /// for a view of a tensor in a graph.
+  Tensor& detach_();
   /// Makes backward() set .grad of this tensor even if it is not a leaf.
   Tensor& retain_grad();
   /// f(gradient) is called when the gradient of this tensor is complete, before it is used or
@@ -199,7 +200,8 @@ class CAIRN_API Tensor {
   /// Accumulates d(this)/d(leaf) into every leaf's grad. `gradient` is the gradient of this
   /// tensor; undefined means 1, which only a tensor of one value allows. If an op or a hook throws,
   /// every grad stays as it was, and the graph is freed unless it is retained.
-  void backward(const Tensor& gradient = {}, const BackwardOptions& options = {}) const;
+  void backward(const Tensor& gradient = {}) const;
+  void backward(const Tensor& gradient, const BackwardOptions& options) const;
 
   // ---- the most used ops, as members; see ops.h ----
   Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
@@ -207,24 +209,67 @@ class CAIRN_API Tensor {
   Tensor var(const Dims& dims = {}, const VarOptions& options = {}) const;
   Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
   Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
+  /// The square root of var(); its gradient is 0 where it is 0. It is a member only, since a free
+  /// function of this name would hide namespace std.
+  Tensor std(const Dims& dims = {}, const VarOptions& options = {}) const;
   Tensor argmax(int64_t d, bool keepdim = false) const;
+  Tensor argmin(int64_t d, bool keepdim = false) const;
+  Tensor prod(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor norm(Scalar p = 2, const Dims& dims = {}, bool keepdim = false) const;
+  Tensor logsumexp(const Dims& dims, bool keepdim = false) const;
+  Tensor cumsum(int64_t d) const;
   Tensor matmul(const Tensor& y) const;
+  Tensor add(const Tensor& y) const;
+  Tensor add(Scalar y) const;
+  Tensor sub(const Tensor& y) const;
+  Tensor sub(Scalar y) const;
+  Tensor mul(const Tensor& y) const;
+  Tensor mul(Scalar y) const;
+  Tensor div(const Tensor& y) const;
+  Tensor div(Scalar y) const;
+  Tensor remainder(const Tensor& y) const;
+  Tensor remainder(Scalar y) const;
+  Tensor maximum(const Tensor& y) const;
+  Tensor maximum(Scalar y) const;
+  Tensor minimum(const Tensor& y) const;
+  Tensor minimum(Scalar y) const;
+  Tensor pow(const Tensor& p) const;
+  Tensor pow(Scalar p) const;
+  Tensor logical_and(const Tensor& y) const;
+  Tensor logical_or(const Tensor& y) const;
+  Tensor logical_xor(const Tensor& y) const;
+  Tensor logical_not() const;
+  Tensor isnan() const;
+  Tensor isinf() const;
+  Tensor isfinite() const;
+  Tensor neg() const;
   Tensor exp() const;
+  Tensor expm1() const;
   Tensor log() const;
+  Tensor log1p() const;
   Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor reciprocal() const;
+  Tensor square() const;
   Tensor abs() const;
   Tensor sign() const;
-  Tensor square() const;
-  Tensor pow(Scalar p) const;
-  Tensor pow(const Tensor& p) const;
+  Tensor floor() const;
   Tensor sin() const;
   Tensor cos() const;
   Tensor tanh() const;
+  Tensor erf() const;
   Tensor sigmoid() const;
   Tensor relu() const;
+  Tensor leaky_relu(double slope = 0.01) const;
+  Tensor gelu() const;
+  Tensor silu() const;
+  Tensor softplus(double beta = 1, double threshold = 20) const;
   Tensor clamp(Scalar low, Scalar high) const;
   Tensor softmax(int64_t d) const;
   Tensor log_softmax(int64_t d) const;
+  Tensor index_select(int64_t d, const Tensor& index) const;
+  Tensor gather(int64_t d, const Tensor& index) const;
+  std::vector<Tensor> chunk(int64_t n, int64_t d = 0) const;
 
   // ---- for writers of ops ----
   explicit Tensor(detail::Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
@@ -249,6 +294,15 @@ class CAIRN_API Tensor {
   HookHandle add_hook(detail::Ref<detail::Hook> hook);
 
   detail::Ref<detail::TensorImpl> impl_;
+};
+
+/// retain_graph keeps the graph for another backward(). create_graph also keeps it, and makes the
+/// gradients themselves differentiable. If there are `inputs`, only their .grad accumulates; they
+/// need not be leaves.
+struct BackwardOptions {
+  bool retain_graph = false;
+  bool create_graph = false;
+  std::vector<Tensor> inputs = {};
 };
 
 template <Arithmetic T>

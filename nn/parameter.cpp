@@ -9,6 +9,8 @@ Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
   check(is_leaf(), "parameter: {} was computed by an op in a graph; use detach()", shape());
   check(!view_of().storage->guarded,
         "parameter: a buffer {} is never trained by gradient; take a clone()", shape());
+  check(!view_of().storage->read_only,
+        "parameter: {} lies in const memory given to from_blob(); take a clone()", shape());
   check(!detail::overlaps_itself(view_of()),
         "parameter: {} is expanded: one value stands for several elements; take a clone()",
         shape());

@@ -56,10 +56,11 @@ class Walk {
 
   void add_root(const Tensor& output, const Tensor& gradient) {
     detail::check_defined(op_, output);
-    check(output.requires_grad(),
-          "{}: the output {} has no graph: nothing it was computed from requires a gradient, or it "
-          "was computed under NoGrad",
-          op_, output.shape());
+    check(
+        output.requires_grad(),
+        "{}: the output {} has no graph: nothing it was computed from requires a gradient, it was "
+        "computed under NoGrad, or an op cut the graph, as comparisons, argmax() and detach() do",
+        op_, output.shape());
     check(
         !output.impl().is_stale(),
         "{}: the output {} shares its values with a tensor that an in-place op has changed since; "
@@ -103,6 +104,20 @@ class Walk {
     const auto found = std::find_if(node_targets_.begin(), node_targets_.end(),
                                     [&](const auto& t) { return t.first == &*impl.node; });
     return found->second.defined() ? detail::owned(found->second) : Tensor();
+  }
+
+  // Stages the gradients of those targets that ops computed, so that commit() accumulates them.
+  void stage_targets(std::span<const Tensor> targets) {
+    for (const Tensor& target : targets) {
+      detail::TensorImpl& impl = target.impl();
+      if (!impl.node) continue;
+      const Tensor g = result(target);
+      if (!g.defined()) continue;
+      const Ref<GradSlot> slot(&detail::slot_of(impl));
+      if (slot->walk == this) continue;  // it was given twice
+      stage(slot, false);
+      slot->staged = g;
+    }
   }
 
   // Adds what was staged to the .grad of leaves and of tensors that retain theirs.
@@ -181,12 +196,26 @@ class Walk {
   void reach(Node& node) {
     if (node.walk == this) return;
     check(node.walk == nullptr, "{}: called from within a backward() over the same graph", op_);
-    check(!node.spent(),
-          "{}: the graph was already spent at '{}' by an earlier backward(); keep it there with "
-          "retain_graph = true",
-          op_, node.name());
+    if (node.spent()) fail_spent(node);
     order_.push_back(&node);
     node.walk = this;
+  }
+
+  // Was this output differentiated before, or is it new and only contains an older graph?
+  [[noreturn]] void fail_spent(const Node& node) const {
+    const bool again = std::any_of(roots_.begin(), roots_.end(), [&](const Root& root) {
+      return root.output.impl().node.get() == &node;
+    });
+    check(!again,
+          "{}: an earlier backward() has freed the graph of this '{}'; give that backward() "
+          "retain_graph = true",
+          op_, node.name());
+    check(false,
+          "{}: the graph contains a '{}' whose graph an earlier backward() has freed; keep a value "
+          "across steps with item() or detach(), or, to share a part of the graph, give that "
+          "backward() retain_graph = true",
+          op_, node.name());
+    __builtin_unreachable();
   }
 
   // Sorts the nodes: each comes after all nodes that use its output.
@@ -313,11 +342,44 @@ class Walk {
 
 }  // namespace
 
-void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) const {
+namespace {
+
+// Throws Error unless every target requires a gradient.
+void check_targets(const char* op, std::span<const Tensor> targets) {
+  for (const Tensor& target : targets) {
+    detail::check_defined(op, target);
+    check(target.requires_grad(),
+          "{}: the input {} does not require a gradient; use requires_grad_() before the forward",
+          op, target.shape());
+  }
+}
+
+void accumulate(std::span<const Tensor> outputs, std::span<const Tensor> gradients,
+                const BackwardOptions& options) {
   Walk walk("backward", options.retain_graph, options.create_graph);
-  walk.add_root(*this, gradient);
-  walk.run({});
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    walk.add_root(outputs[i], gradients.empty() ? Tensor() : gradients[i]);
+  }
+  check_targets("backward", options.inputs);
+  walk.run(options.inputs);
+  walk.stage_targets(options.inputs);
   walk.commit();
+}
+
+}  // namespace
+
+void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) const {
+  accumulate({this, 1}, {&gradient, 1}, options);
+}
+void Tensor::backward(const Tensor& gradient) const { backward(gradient, BackwardOptions{}); }
+
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& gradients,
+              const BackwardOptions& options) {
+  check(!outputs.empty(), "backward: there are no outputs; give at least one");
+  check(gradients.empty() || gradients.size() == outputs.size(),
+        "backward: {} gradients for {} outputs; give one each, or none", gradients.size(),
+        outputs.size());
+  accumulate(outputs, gradients, options);
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
@@ -339,11 +401,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     walk.add_root(outputs[i], options.grad_outputs.empty() ? Tensor() : options.grad_outputs[i]);
   }
-  for (const Tensor& input : inputs) {
-    check(input.requires_grad(),
-          "grad: the input {} does not require a gradient; use requires_grad_() before the forward",
-          input.shape());
-  }
+  check_targets("grad", inputs);
   walk.run(inputs);
   std::vector<Tensor> results;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/ops.h>
+#include <cairn/core/record.h>
 
 namespace cairn::detail {
 
@@ -37,6 +38,13 @@ Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, in
   impl->is_view = true;
   impl->base_tracked = base.requires_grad() || base.base_tracked;
   return Tensor(std::move(impl));
+}
+
+Tensor as_result(const char* op, const Tensor& y) {
+  TensorImpl& impl = y.impl();
+  impl.is_view = impl.base_tracked = false;
+  if (impl.node) impl.node->rename(op);
+  return y;
 }
 
 bool is_sole_owner(const Tensor& x) {

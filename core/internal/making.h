@@ -11,6 +11,10 @@ Tensor new_tensor(const char* op, const Shape& shape, DType dtype);
 /// A view of x that begins `offset` elements after x does. It does not join a graph.
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset = 0);
 
+/// Makes y the result of `op`, which other ops computed: its node gets this name, and it is no
+/// view, because no other tensor shows its values.
+Tensor as_result(const char* op, const Tensor& y);
+
 /// `value` as a scalar tensor of x's dtype. Throws Error for a fraction if x is int64.
 Tensor like(const char* op, Scalar value, const Tensor& x);
 

@@ -18,6 +18,9 @@ void check_writable(const char* op, const Tensor& x, bool tracked) {
         "{}: {} is a buffer, which is written by its owner, by copy_() on the buffer and "
         "by loading",
         op, impl.view.shape);
+  check(!impl.view.storage->read_only,
+        "{}: {} lies in const memory given to from_blob(); write to a clone()", op,
+        impl.view.shape);
   check(!overlaps_itself(impl.view),
         "{}: {} is expanded: one value stands for several elements; write to a clone()", op,
         impl.view.shape);

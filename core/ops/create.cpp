@@ -177,19 +177,27 @@ Tensor from_data(std::span<const int64_t> values, const Shape& shape) {
   return copy_of(values, shape);
 }
 
-Tensor detail::borrow(void* data, const Shape& shape, DType dtype,
-                      std::unique_ptr<Deleter> deleter) {
+Tensor detail::borrow(void* data, const Shape& shape, DType dtype, const Strides& strides,
+                      bool read_only, std::unique_ptr<Deleter> deleter) {
   const int64_t numel = shape.numel("from_blob");
   check(data != nullptr || numel == 0,
         "from_blob: a null pointer for the shape {}; give memory for {} values", shape, numel);
+  const bool given = !strides.empty();
+  check(!given || strides.size() == shape.size(),
+        "from_blob: strides {} for the shape {}; give one for each dimension", strides, shape);
+  for (const int64_t stride : strides) {
+    check(stride >= 0, "from_blob: strides {} for the shape {}; none may be negative", strides,
+          shape);
+  }
   View view{.storage = Storage::borrow(data),
             .data = static_cast<std::byte*>(data),
             .shape = shape,
-            .strides = detail::contiguous_strides(shape),
+            .strides = given ? strides : contiguous_strides(shape),
             .numel = numel,
             .dtype = dtype,
-            .contiguous = true};
+            .contiguous = !given || is_contiguous(shape, strides)};
   const Ref<Storage> storage = view.storage;
+  storage->read_only = read_only;
   Tensor x(TensorImpl::create(std::move(view)));
   storage->set_deleter(deleter.release());  // last: a throw must not free the memory
   return x;

@@ -11,16 +11,14 @@
 namespace cairn {
 
 // With these names a formula can take numbers or tensors.
-using std::cos, std::erf, std::exp, std::expm1, std::log, std::log1p, std::pow, std::sin, std::sqrt,
-    std::tanh;
+using std::cos, std::erf, std::exp, std::expm1, std::floor, std::log, std::log1p, std::pow,
+    std::sin, std::sqrt, std::tanh;
 
-using detail::elements;
 using detail::floating;
 using detail::formula;
 using detail::like;
 using detail::map;
 using detail::map_floating;
-using detail::map_into;
 using detail::minus;
 using detail::plus;
 using detail::times;
@@ -61,6 +59,13 @@ bool is_nan(T v) {
   return v != v;
 }
 
+// A number as a double, so that a gradient's intermediate values do not overflow in float32.
+template <Arithmetic T>
+double wide(T v) {
+  return static_cast<double>(v);
+}
+const Tensor& wide(const Tensor& x) { return x; }
+
 }  // namespace
 
 // ---- two operands ----
@@ -91,7 +96,9 @@ Tensor div(const Tensor& a, const Tensor& b) {
   if (a.dtype() == DType::int64) return div(floating("div", a), floating("div", b));
   Tensor y = map_floating(
       "div", [](auto u, auto v) { return u / v; }, a, b);
-  const auto to_divisor = [](auto g, auto u, auto v) { return -g * (u / v) / v; };  // -a/b²
+  const auto to_divisor = [](auto g, auto u, auto v) {  // -a/b²
+    return -wide(g) * (wide(u) / wide(v)) / wide(v);
+  };
   return record("div", y,
                 wrt(
                     a, [](auto& dy, auto& v) { return dy / v; }, b),
@@ -129,6 +136,40 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
 
 namespace {
 
+// a - b floor(a/b): a result other than 0 has the sign of b.
+template <class T>
+T remainder_of(T a, T b) {
+  if constexpr (std::integral<T>) {
+    if (b == -1) return 0;  // the smallest integer % -1 would overflow
+    const T r = a % b;
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+  } else {
+    const T r = std::fmod(a, b);
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+  }
+}
+
+}  // namespace
+
+Tensor remainder(const Tensor& a, const Tensor& b) {
+  if (detail::common_dtype("remainder", a, b) == DType::int64) {
+    check((b == 0).sum().item<int64_t>() == 0, "remainder: int64 {} by {}, which has a 0",
+          a.shape(), b.shape());
+  }
+  Tensor y = map(
+      "remainder", [](auto u, auto v) { return remainder_of(u, v); }, a, b);
+  const auto to_divisor = [](auto g, auto u, auto v) { return -g * floor(u / v); };
+  return record("remainder", y, wrt(a, [](auto& dy) { return dy; }),
+                wrt(b, by_formula("remainder", to_divisor), a, b));
+}
+Tensor remainder(const Tensor& a, Scalar b) { return remainder(a, like("remainder", b, a)); }
+Tensor remainder(Scalar a, const Tensor& b) { return remainder(like("remainder", a, b), b); }
+Tensor operator%(const Tensor& a, const Tensor& b) { return remainder(a, b); }
+Tensor operator%(const Tensor& a, Scalar b) { return remainder(a, b); }
+Tensor operator%(Scalar a, const Tensor& b) { return remainder(a, b); }
+
+namespace {
+
 // Returns xᵖ for p >= 0, by repeated squaring. Overflow wraps.
 int64_t int_pow(int64_t x, int64_t p) {
   int64_t y = 1;
@@ -149,8 +190,11 @@ Tensor pow(const Tensor& x, const Tensor& p) {
   }
   Tensor y = map_floating(
       "pow", [](auto a, auto b) { return pow(a, b); }, x, p);
-  const auto to_base = [](auto g, auto a, auto b) {  // p xᵖ⁻¹, which is 0 for p = 0
-    return g * b * pow(a, where(b == 0, 0, b - 1));  // 0⁻¹ would make the next order NaN
+  const auto to_base = [](auto g, auto a, auto b) {  // p xᵖ⁻¹
+    // For p = 0 it is 0, even if x is 0 or NaN, where x⁻¹ would make it or the next order NaN.
+    const auto guarded = where(b == 0, 0, b - 1);
+    const auto exponent = where(a == 0, guarded, where(a == a, b - 1, guarded));
+    return g * (b * pow(wide(a), wide(exponent)));
   };
   const auto to_exponent = [](auto g, auto a, auto b, auto c) {  // xᵖ log x
     // 0ᵖ does not depend on p for p >= 0. Here log 0 would make this order or the next NaN.
@@ -183,6 +227,14 @@ Tensor pow(const Tensor& x, Scalar p) { return pow(x, like("pow", p, x)); }
 Tensor pow(Scalar x, const Tensor& p) { return pow(like("pow", x, p), p); }
 
 // ---- one operand ----
+
+Tensor floor(const Tensor& x) {
+  constexpr auto value = []<class T>(T v) {
+    if constexpr (std::floating_point<T>) return floor(v);
+    return v;
+  };
+  return record("floor", map("floor", value, x), wrt(x, [](auto& dy) { return zeros_like(dy); }));
+}
 
 Tensor exp(const Tensor& x) {
   return unary_by_output(
@@ -299,10 +351,12 @@ Tensor silu(const Tensor& x) {
       });
 }
 
-Tensor softplus(const Tensor& x) {
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  check(std::isfinite(beta) && beta > 0, "softplus: beta is {}; it must be finite and positive",
+        beta);
   return unary(
-      "softplus", x, [](auto v) { return v > 20 ? v : log1p(exp(v)); },
-      [](auto g, auto v) { return where(v > 20, g, g * sigmoid(v)); });
+      "softplus", x, [=](auto v) { return v * beta > threshold ? v : log1p(exp(v * beta)) / beta; },
+      [=](auto g, auto v) { return where(v * beta > threshold, g, g * sigmoid(v * beta)); });
 }
 
 Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
@@ -318,68 +372,6 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
     return where(v > lo, where(v < hi, g, 0), 0);
   };
   return record("clamp", y, wrt(x, by_formula("clamp", gradient), x, a, b));
-}
-
-// ---- comparison and choice ----
-
-namespace {
-
-template <class F>
-Tensor compare(const char* op, const Tensor& a, const Tensor& b, F f) {
-  return map(
-      op, [f](auto u, auto v) { return static_cast<int64_t>(f(u, v)); }, a, b);
-}
-
-}  // namespace
-
-#define CAIRN_COMPARISON(OP, FUNCTION)                                                          \
-  Tensor operator OP(const Tensor& a, const Tensor& b) { return compare(#OP, a, b, FUNCTION); } \
-  Tensor operator OP(const Tensor& a, Scalar b) { return a OP like(#OP, b, a); }                \
-  Tensor operator OP(Scalar a, const Tensor& b) { return like(#OP, a, b) OP b; }
-
-CAIRN_COMPARISON(==, std::equal_to<>())
-CAIRN_COMPARISON(!=, std::not_equal_to<>())
-CAIRN_COMPARISON(<, std::less<>())
-CAIRN_COMPARISON(<=, std::less_equal<>())
-CAIRN_COMPARISON(>, std::greater<>())
-CAIRN_COMPARISON(>=, std::greater_equal<>())
-#undef CAIRN_COMPARISON
-
-Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
-  detail::check_defined("where", mask, a, b);
-  check(mask.dtype() == DType::int64,
-        "where: the mask {} is {}; a comparison gives the int64 it wants", mask.shape(),
-        mask.dtype());
-  const DType dtype = detail::common_dtype("where", a, b);
-  Tensor y = detail::new_tensor("where", detail::common_shape("where", mask, a, b), dtype);
-  detail::dispatch(dtype, [&]<class T>(T) {
-    map_into([](int64_t m, T u, T v) { return m != 0 ? u : v; }, elements<T>(y),
-             elements<const int64_t>(mask), elements<const T>(a), elements<const T>(b));
-  });
-  return record("where", y,
-                wrt(
-                    a, [](auto& dy, auto& m) { return where(m, dy, 0); }, mask),
-                wrt(
-                    b, [](auto& dy, auto& m) { return where(m, 0, dy); }, mask));
-}
-Tensor where(const Tensor& mask, const Tensor& a, Scalar b) {
-  return where(mask, a, like("where", b, a));
-}
-Tensor where(const Tensor& mask, Scalar a, const Tensor& b) {
-  return where(mask, like("where", a, b), b);
-}
-
-bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol) {
-  const NoGrad guard;
-  const Tensor close = map(
-      "allclose",
-      [=](auto u, auto v) {
-        const auto x = static_cast<double>(u), y = static_cast<double>(v);
-        const bool near = std::isfinite(y) && std::abs(x - y) <= atol + rtol * std::abs(y);
-        return static_cast<int64_t>(x == y || near);
-      },
-      a, b);
-  return close.numel() == 0 || close.flatten().amin({0}).item<int64_t>() == 1;
 }
 
 }  // namespace cairn

@@ -30,7 +30,7 @@ void assign(Tensor& x, const Tensor& y) {
     slot->owner = std::exchange(impl.slot->owner, nullptr);
     slot->grad = std::exchange(impl.slot->grad, {});
     slot->retain = std::exchange(impl.slot->retain, false);
-    if (slot->retain) node->slot = slot;
+    node->slot = slot;  // so that the new value's hooks and retain_grad() reach the walk
   }
   impl.slot = slot;
   impl.node = node;
@@ -82,9 +82,15 @@ Tensor& in_place(const char* op, Tensor& x, const Tensor& y, F f,
 
 }  // namespace
 
-Tensor& Tensor::add_(const Tensor& y) { return in_place("add_", *this, y, detail::plus, add); }
-Tensor& Tensor::sub_(const Tensor& y) { return in_place("sub_", *this, y, detail::minus, sub); }
-Tensor& Tensor::mul_(const Tensor& y) { return in_place("mul_", *this, y, detail::times, mul); }
+Tensor& Tensor::add_(const Tensor& y) {
+  return in_place("add_", *this, y, detail::plus, cairn::add);
+}
+Tensor& Tensor::sub_(const Tensor& y) {
+  return in_place("sub_", *this, y, detail::minus, cairn::sub);
+}
+Tensor& Tensor::mul_(const Tensor& y) {
+  return in_place("mul_", *this, y, detail::times, cairn::mul);
+}
 Tensor& Tensor::div_(const Tensor& y) {
   detail::check_defined("div_", *this, y);
   check(dtype() != DType::int64,
@@ -93,7 +99,7 @@ Tensor& Tensor::div_(const Tensor& y) {
     if constexpr (std::floating_point<T>) return a / b;
     return a;  // int64 is refused above
   };
-  return in_place("div_", *this, y, quotient, div);
+  return in_place("div_", *this, y, quotient, cairn::div);
 }
 Tensor& Tensor::add_(Scalar y) { return add_(detail::like("add_", y, *this)); }
 Tensor& Tensor::sub_(Scalar y) { return sub_(detail::like("sub_", y, *this)); }

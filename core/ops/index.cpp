@@ -2,11 +2,14 @@
 // scatter_add(), and the gradient of scatter_add() is gather().
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/internal/parallel.h>
 #include <cairn/core/internal/writing.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/record.h>
+
+#include <cstring>
 
 namespace cairn {
 
@@ -52,7 +55,7 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
   d = detail::wrap_dim_or_scalar("gather", d, x.shape());
   if (x.dim() == 0 || index.dim() == 0) {  // a scalar counts as [1]
     const auto as_1d = [](const Tensor& t) { return t.dim() == 0 ? t.reshape({1}) : t; };
-    return gather(as_1d(x), d, as_1d(index)).reshape(index.shape());
+    return detail::as_result("gather", gather(as_1d(x), d, as_1d(index)).reshape(index.shape()));
   }
   bool fits = index.dim() == x.dim();
   for (int64_t k = 0; fits && k < x.dim(); ++k) fits = k == d || index.size(k) <= x.size(k);
@@ -74,6 +77,39 @@ Tensor gather(const Tensor& x, int64_t d, const Tensor& index) {
   return record("gather", y, wrt(x, gradient, index));
 }
 
+namespace {
+
+// index_select() of a contiguous x: each slice consists of dense runs, which are copied whole.
+Tensor select_slices(const Tensor& x, int64_t d, const Tensor& index) {
+  Shape shape = x.shape();
+  const int64_t length = shape[d], count = index.numel();
+  shape[d] = count;
+  Tensor y = detail::new_tensor("index_select", shape, x.dtype());
+  const int64_t run = x.strides()[d] * element_size(x.dtype());  // bytes
+  const int64_t outer = length == 0 ? 0 : x.numel() / (length * x.strides()[d]);
+  const detail::View &from = x.view_of(), &to = y.view_of(), &at = index.view_of();
+  const int64_t step = count > 1 ? at.strides[0] : 0;
+  const int64_t grain =
+      std::max<int64_t>(1, detail::grain_elements * 4 / std::max<int64_t>(run, 1));
+  if (run > 0) {
+    detail::parallel_for(outer * count, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t place = at.as<const int64_t>()[i % count * step];
+        std::memcpy(to.data + i * run, from.data + (i / count * length + place) * run,
+                    static_cast<std::size_t>(run));
+      }
+    });
+  }
+  const auto gradient = [d, whole = x.shape()](auto& dy, auto& positions) {
+    Shape column;  // the index, broadcast along the other dimensions
+    for (int64_t k = 0; k < whole.size(); ++k) column.push_back(k == d ? positions.numel() : 1);
+    return scatter_add(dy, whole, d, positions.reshape(column).expand(dy.shape()));
+  };
+  return record("index_select", y, wrt(x, gradient, index));
+}
+
+}  // namespace
+
 Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
   detail::check_defined("index_select", x, index);
   d = detail::wrap_dim_or_scalar("index_select", d, x.shape());
@@ -85,6 +121,7 @@ Tensor index_select(const Tensor& x, int64_t d, const Tensor& index) {
           index.numel());
     return gather(x, d, index.reshape({}));
   }
+  if (x.is_contiguous()) return select_slices(x, d, index);
   Shape column, shape = x.shape();  // the index, broadcast along the other dimensions
   for (int64_t k = 0; k < x.dim(); ++k) column.push_back(k == d ? index.numel() : 1);
   shape[d] = index.numel();

@@ -1,4 +1,5 @@
 // Loss functions. Each returns one value, a mean, unless its options say otherwise.
+#include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
@@ -29,8 +30,18 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(logits.dim() == 2 && labels.shape() == Shape{logits.size(0)},
         "cross_entropy: logits {} and labels {}; expected (N, C) and (N)", logits.shape(),
         labels.shape());
-  detail::check_indices("cross_entropy", "label", labels, logits.size(1));
-  return -mean(gather(log_softmax(logits, 1), 1, labels.unsqueeze(1)));
+  check(labels.dtype() == DType::int64,
+        "cross_entropy: the label tensor {} is {}; use .to(DType::int64)", labels.shape(),
+        labels.dtype());
+  const auto classes = labels.to_vector<int64_t>();
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    check(classes[i] >= 0 && classes[i] < logits.size(1),
+          "cross_entropy: label {} at position {} is out of range; logits {} have {} classes, "
+          "counted from 0",
+          classes[i], i, logits.shape(), logits.size(1));
+  }
+  return detail::as_result("cross_entropy",
+                           -mean(gather(log_softmax(logits, 1), 1, labels.unsqueeze(1))));
 }
 
 }  // namespace cairn

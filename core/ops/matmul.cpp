@@ -71,12 +71,14 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const int64_t columns = a.size(-1), rows = b.size(b.dim() == 1 ? 0 : -2);
   check(columns == rows, "matmul: {} times {}: {} columns on the left, {} rows on the right",
         a.shape(), b.shape(), columns, rows);
-  if (a.dim() == 1) return matmul(a.unsqueeze(0), b).squeeze(b.dim() == 1 ? 0 : -2);
-  if (b.dim() == 1) return matmul(a, b.unsqueeze(1)).squeeze(-1);
+  if (a.dim() == 1) {
+    return detail::as_result("matmul", matmul(a.unsqueeze(0), b).squeeze(b.dim() == 1 ? 0 : -2));
+  }
+  if (b.dim() == 1) return detail::as_result("matmul", matmul(a, b.unsqueeze(1)).squeeze(-1));
   if (a.dim() > 2 && b.dim() == 2) {  // one large product instead of many small ones
     Shape shape = a.shape();
     shape[-1] = b.size(1);
-    return product(a.flatten(0, -2), b).reshape(shape);
+    return detail::as_result("matmul", product(a.flatten(0, -2), b).reshape(shape));
   }
   return product(a, b);
 }
@@ -96,7 +98,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     Shape shape = x.shape();
     shape[-1] = out;
     const int64_t rows = in == 0 ? Shape(shape.begin(), shape.end() - 1).numel() : x.numel() / in;
-    return linear(x.reshape({rows, in}), weight, bias).reshape(shape);
+    return detail::as_result("linear", linear(x.reshape({rows, in}), weight, bias).reshape(shape));
   }
   const DType dtype = detail::common_dtype("linear", x, weight);
   detail::check_floating("linear", x);

@@ -76,11 +76,10 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   detail::check_floating("mean", x);
   const Reduced to("mean", x, dims, keepdim);
-  const auto n = static_cast<double>(to.count);
-  return record("mean", fold_sum("mean", x, to, n),
-                wrt(x, [kept = to.kept, from = x.shape(), n](const Tensor& dy) {
-                  return (dy / n).reshape(kept).expand(from);
-                }));
+  const auto count = static_cast<double>(to.count);
+  return record("mean", fold_sum("mean", x, to, count),
+                wrt(x, [kept = to.kept, from = x.shape(), n = std::max(1.0, count)](
+                           const Tensor& dy) { return (dy / n).reshape(kept).expand(from); }));
 }
 
 namespace {
@@ -120,6 +119,117 @@ Tensor var(const Tensor& x, const Dims& dims, const VarOptions& options) {
     return dy.reshape(kept) * (2 / divisor) * (v - mean(v, dims, true));
   };
   return record("var", y, wrt(x, gradient, x));
+}
+
+Tensor Tensor::std(const Dims& dims, const VarOptions& options) const {
+  const Tensor v = cairn::var(*this, dims, options);
+  // At 0 the square root's gradient is infinite. A constant takes its place there.
+  const Tensor root = cairn::sqrt(where(v == 0, 1, v));
+  return detail::as_result("std", where(v == 0, 0, root));
+}
+
+std::pair<Tensor, Tensor> var_mean(const Tensor& x, const Dims& dims, const VarOptions& options) {
+  return {var(x, dims, options), mean(x, dims, options.keepdim)};
+}
+
+// ---- norms ----
+
+namespace {
+
+// Σ|v|ᵖ, in double.
+struct SumOfPowers {
+  double p = 2, sum = 0;
+  void add(double v, int64_t) { sum += p == 2 ? v * v : std::pow(std::abs(v), p); }
+  void merge(const SumOfPowers& other) { sum += other.sum; }
+};
+
+}  // namespace
+
+// dx = sign(x) (|x|/y)^(p-1) dy, and 0 where y is 0, or where x is 0 and p < 1.
+Tensor norm(const Tensor& x, Scalar power, const Dims& dims, bool keepdim) {
+  detail::check_floating("norm", x);
+  const auto p = power.to<double>();
+  check(!std::isnan(p), "norm: p is NaN, for {}", x.shape());
+  if (std::isinf(p)) {
+    const Tensor size = abs(x);
+    return detail::as_result("norm", p > 0 ? amax(size, dims, keepdim) : amin(size, dims, keepdim));
+  }
+  const Reduced to("norm", x, dims, keepdim);
+  if (p == 0) {
+    return record("norm", (x != 0).sum(dims, keepdim).to(x.dtype()),
+                  wrt(x, [from = x.shape()](auto& dy) {
+                    return zeros(from, {.dtype = dy.dtype()});
+                  }));
+  }
+  Tensor y = new_tensor("norm", to.result, x.dtype());
+  detail::dispatch_floating(x.dtype(), [&]<class T>(T) {
+    fold_into<T>(x.view_of(), to.folded, y.view_of().as<T>(), SumOfPowers{p},
+                 [p](const SumOfPowers& powers) {
+                   const double sum = powers.sum;
+                   return static_cast<T>(p == 2 ? std::sqrt(sum) : std::pow(sum, 1 / p));
+                 });
+  });
+  const auto gradient = [p, kept = to.kept](auto& dy, auto& v, auto& n) {
+    const Tensor whole = n.reshape(kept), g = dy.reshape(kept);
+    const Tensor ratio = v / where(whole == 0, 1, whole);
+    const Tensor slope = p == 2   ? ratio
+                         : p == 1 ? sign(v)
+                                  : sign(v) * pow(where(v == 0, 1, abs(ratio)), p - 1);
+    return where(whole == 0, 0, g * slope);
+  };
+  return record("norm", y, wrt(x, gradient, x, y));
+}
+
+// ---- products and running sums ----
+
+// Multiplies halves with each other until one value is left. Each step is an op of the graph, so
+// the gradient has no division and is right where values are 0.
+Tensor prod(const Tensor& x, const Dims& dims, bool keepdim) {
+  const Reduced to("prod", x, dims, keepdim);
+  Dims order;
+  for (const bool folded : {false, true}) {
+    for (int64_t d = 0; d < x.dim(); ++d) {
+      if (to.folded[static_cast<std::size_t>(d)] == folded) order.push_back(d);
+    }
+  }
+  if (to.count == 0) return ones(to.result, {.dtype = x.dtype()}) + sum(x, dims, keepdim);
+  const int64_t outputs = to.kept.numel();
+  Tensor y = x.permute(order).reshape({outputs, to.count});
+  while (y.size(1) > 1) {
+    const int64_t half = y.size(1) / 2;
+    const Tensor product = y.slice(1, 0, half) * y.slice(1, half, 2 * half);
+    y = y.size(1) % 2 == 0 ? product : cat({product, y.slice(1, 2 * half, y.size(1))}, 1);
+  }
+  return to.count == 1 ? y.reshape(to.result).clone()
+                       : detail::as_result("prod", y.reshape(to.result));
+}
+
+namespace {
+
+// The running sum along d, from the first element or from the last one. Each is the other's
+// gradient.
+Tensor running_sum(const char* op, const Tensor& x, int64_t d, bool from_last) {
+  Tensor y = new_tensor(op, x.shape(), x.dtype());
+  detail::dispatch(x.dtype(), [&]<class T>(T) {
+    using Sum = std::conditional_t<std::integral<T>, uint64_t, double>;  // integers wrap
+    const auto row = [=](const T* in, int64_t s, T* out, int64_t t, int64_t n) {
+      Sum total = 0;
+      for (int64_t k = 0; k < n; ++k) {
+        const int64_t i = from_last ? n - 1 - k : k;
+        total += static_cast<Sum>(in[i * s]);
+        out[i * t] = static_cast<T>(total);
+      }
+    };
+    detail::for_each_row<T>(x.view_of(), y.view_of(), d, row);
+  });
+  return record(op, y, wrt(x, [=](auto& dy) { return running_sum(op, dy, d, !from_last); }));
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, int64_t d) {
+  detail::check_defined("cumsum", x);
+  return running_sum("cumsum", x, detail::wrap_dim_or_scalar("cumsum", d, x.shape()), false);
 }
 
 // ---- extremes ----
@@ -173,16 +283,28 @@ Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) {
   return extreme<std::less<>>("amin", x, dims, keepdim);
 }
 
-Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
-  const Reduced to("argmax", x, {d}, keepdim);
-  check_some("argmax", x, to);
-  Tensor y = new_tensor("argmax", to.result, DType::int64);
+namespace {
+
+template <class Better>
+Tensor index_of_extreme(const char* op, const Tensor& x, int64_t d, bool keepdim) {
+  const Reduced to(op, x, {d}, keepdim);
+  check_some(op, x, to);
+  Tensor y = new_tensor(op, to.result, DType::int64);
   detail::dispatch(x.dtype(), [&]<class T>(T) {
-    using Acc = Best<T, std::greater<>>;
-    fold_into<T>(x.view_of(), to.folded, y.view_of().as<int64_t>(), Acc(),
+    using Acc = Best<T, Better>;
+    fold_into<T>(x.view_of(), to.folded, y.view_of().template as<int64_t>(), Acc(),
                  [](const Acc& best) { return best.index; });
   });
   return y;
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
+  return index_of_extreme<std::greater<>>("argmax", x, d, keepdim);
+}
+Tensor argmin(const Tensor& x, int64_t d, bool keepdim) {
+  return index_of_extreme<std::less<>>("argmin", x, d, keepdim);
 }
 
 // ---- sums of exponentials ----
@@ -190,15 +312,13 @@ Tensor argmax(const Tensor& x, int64_t d, bool keepdim) {
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
   const Tensor x = detail::floating("logsumexp", input);
   const Reduced to("logsumexp", x, dims, keepdim);
+  if (to.count == 0) return detail::as_result("logsumexp", sum(x, dims, keepdim) - HUGE_VAL);
   // Any constant shift gives the same value and gradient. The largest element avoids overflow. An
   // infinite one is not used, because inf - inf is NaN.
-  Tensor shift = zeros(to.kept, {.dtype = x.dtype()});
-  if (to.count > 0) {
-    const NoGrad guard;
-    const Tensor largest = amax(x.detach(), dims, true);
-    shift = where(abs(largest) < HUGE_VAL, largest, 0);
-  }
-  return (log(sum(exp(x - shift), dims, true)) + shift).reshape(to.result);
+  const Tensor largest = amax(x.detach(), dims, true);
+  const Tensor shift = where(abs(largest) < HUGE_VAL, largest, 0);
+  const Tensor y = log(sum(exp(x - shift), dims, true)) + shift;
+  return detail::as_result("logsumexp", y.reshape(to.result));
 }
 
 namespace {

@@ -82,7 +82,7 @@ Tensor Tensor::reshape(const Shape& wanted) const {
   const Shape shape = resolve("reshape", *this, wanted);
   Strides strides;
   return restride(view_of(), shape, strides) ? reshaped("reshape", *this, shape, strides)
-                                             : clone().reshape(shape);
+                                             : detail::as_result("reshape", clone().reshape(shape));
 }
 
 Tensor Tensor::view(const Shape& wanted) const {
@@ -216,6 +216,20 @@ Tensor Tensor::select(int64_t d, int64_t i) const {
                 wrt(*this, [=, from = this->shape()](const Tensor& dy) {
                   return embed(dy.unsqueeze(d), from, d, at, 1);
                 }));
+}
+
+std::vector<Tensor> chunk(const Tensor& x, int64_t n, int64_t d) {
+  detail::check_defined("chunk", x);
+  d = detail::wrap_dim("chunk", d, x.shape());
+  check(n >= 1, "chunk: {} into {} pieces; give at least 1", x.shape(), n);
+  const int64_t length = x.size(d);
+  if (length == 0) return std::vector<Tensor>(static_cast<std::size_t>(n), x.slice(d, 0, 0));
+  const int64_t size = (length - 1) / n + 1;
+  std::vector<Tensor> pieces;
+  for (int64_t begin = 0; begin < length; begin += size) {
+    pieces.push_back(x.slice(d, begin, std::min(begin + size, length)));
+  }
+  return pieces;
 }
 
 // ---- copies ----

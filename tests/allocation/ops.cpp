@@ -71,7 +71,7 @@ TEST_CASE("every op: its forward happens or it does not, whatever allocation fai
 TEST_CASE("every op: its backward happens or it does not, whatever allocation fails") {
   int64_t failures = 0;
   for (const Op& op : table()) {
-    for (const BackwardOptions options :
+    for (const BackwardOptions& options :
          {BackwardOptions{}, {.retain_graph = true}, {.create_graph = true}}) {
       const Tried tried = fail_every_allocation(op.name, [&] {
         auto w = std::make_shared<World>(op);

@@ -14,16 +14,20 @@ TEST_CASE("bad input: no walk begins that cannot end") {
        "sum() or mean() first",
        [](World& w) { w.each.backward(); }},
       {"backward: the output [0, 3] has no graph: nothing it was computed from requires a "
-       "gradient, or it was computed under NoGrad",
+       "gradient, it was computed under NoGrad, or an op cut the graph, as comparisons, argmax() "
+       "and detach() do",
        [](World& w) { w.none.backward(); }},
-      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, or "
-       "it was computed under NoGrad",
+      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, it "
+       "was computed under NoGrad, or an op cut the graph, as comparisons, argmax() and detach() "
+       "do",
        [](World& w) { w.scalar.backward(); }},
-      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, or "
-       "it was computed under NoGrad",
+      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, it "
+       "was computed under NoGrad, or an op cut the graph, as comparisons, argmax() and detach() "
+       "do",
        [](World& w) { w.total.detach().backward(); }},
-      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, or "
-       "it was computed under NoGrad",
+      {"backward: the output [] has no graph: nothing it was computed from requires a gradient, it "
+       "was computed under NoGrad, or an op cut the graph, as comparisons, argmax() and detach() "
+       "do",
        [](World& w) {
          const NoGrad guard;
          (w.leaf * 2).sum().backward();
@@ -44,8 +48,9 @@ TEST_CASE("bad input: no walk begins that cannot end") {
       {"grad: the input [2, 3] does not require a gradient; use requires_grad_() before the "
        "forward",
        [](World& w) { grad({w.total}, {w.x}); }},
-      {"grad: the output [2, 3] has no graph: nothing it was computed from requires a gradient, or "
-       "it was computed under NoGrad",
+      {"grad: the output [2, 3] has no graph: nothing it was computed from requires a gradient, it "
+       "was computed under NoGrad, or an op cut the graph, as comparisons, argmax() and detach() "
+       "do",
        [](World& w) { grad({w.x}, {w.leaf}); }},
       {"grad: the output [2, 3] is not a single value; give a gradient of that shape, or take "
        "sum() or mean() first",
@@ -78,8 +83,9 @@ TEST_CASE("bad input: no walk begins that cannot end") {
 
 TEST_CASE("bad input: a walk that fails half-way leaves every gradient as it was") {
   static constexpr BadCall calls[] = {
-      {"backward: the graph was already spent at 'sum' by an earlier backward(); keep it there "
-       "with retain_graph = true",
+      {"backward: the graph contains a 'sum' whose graph an earlier backward() has freed; keep a "
+       "value across steps with item() or detach(), or, to share a part of the graph, give that "
+       "backward() retain_graph = true",
        [](World& w) {
          const Tensor v = ones({3}, {.requires_grad = true}), y = sum(v * v);
          y.backward();

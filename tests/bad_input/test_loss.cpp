@@ -36,15 +36,18 @@ TEST_CASE("bad input: no loss of what does not belong together") {
        [](World& w) {
          cross_entropy(w.x, zeros({2, 1}, i64));
        }},
-      {"cross_entropy: label 3 is out of range; there are 3, counted from 0",
+      {"cross_entropy: label 3 at position 1 is out of range; logits [2, 3] have 3 classes, "
+       "counted from 0",
        [](World& w) {
          cross_entropy(w.x, tensor({0, 3}, i64));
        }},
-      {"cross_entropy: label -1 is out of range; there are 3, counted from 0",
+      {"cross_entropy: label -1 at position 0 is out of range; logits [2, 3] have 3 classes, "
+       "counted from 0",
        [](World& w) {
          cross_entropy(w.x, tensor({-1, 0}, i64));
        }},
-      {"cross_entropy: label 9223372036854775807 is out of range; there are 3, counted from 0",
+      {"cross_entropy: label 9223372036854775807 at position 1 is out of range; logits [2, 3] have "
+       "3 classes, counted from 0",
        [](World& w) {
          cross_entropy(w.x, tensor({0, INT64_MAX}, i64));
        }},

@@ -33,6 +33,7 @@ bool saves_output(const Op& op, const std::vector<bool>& wanted) {
                                            "softmax",    "log_softmax", "amax",    "amin"};
   const std::string name = op.name, first = name.substr(0, name.find(' '));
   if (name == "pow") return wanted[1];  // for the exponent
+  if (first == "norm") return name != "norm 0 {1}";
   return names.contains(first) || name == "pow(2, x)" || name == "pow(0, x)";
 }
 

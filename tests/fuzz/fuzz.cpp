@@ -461,7 +461,7 @@ const std::vector<Call>& calls() {
       {"erase_stats", effect, [](Args& a) { nn::erase_stats(*a.world.net, a.p.one_of({"clean", "noisy"})); return Tensor(); }},
       {"rename_stats", effect, [](Args& a) { nn::rename_stats(*a.world.net, a.p.one_of({"clean", "noisy"}), a.p.one_of({"clean", "night", "main"})); return Tensor(); }},
       {"copy a record", effect, [](Args& a) { nn::copy_stats(*a.world.net, a.p.one_of({"main", "clean"}), a.p.one_of({"main", "noisy"}), {.create = a.p.flag()}); return Tensor(); }},
-      {"clone", effect, [](Args& a) { const nn::BatchNorm1d copy = nn::clone(a.world.net->norm); return copy.running_mean; }},
+      {"clone", effect, [](Args& a) { const nn::BatchNorm1d copy = nn::clone(a.world.net->norm); return copy.running_mean.clone(); }},
       {"SelectStats", effect, [](Args& a) { const nn::SelectStats guard(*a.world.net, a.p.one_of({"main", "noisy", "a.b"}), {.create = a.p.flag()}); return Tensor(); }},
       {"StatsGuard", effect, [](Args& a) { const nn::StatsGuard guard(*a.world.net, a.p.one_of({nn::StatsMode::track, nn::StatsMode::hold, nn::StatsMode::frozen})); return (*a.world.net)(a.tensor()); }},
       {"AccumulateStats", effect, [](Args& a) { const nn::AccumulateStats guard(*a.world.net); Tensor y; for (const Tensor& x : a.tensors()) y = (*a.world.net)(x); return y; }},

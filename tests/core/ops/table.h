@@ -5,6 +5,7 @@
 
 #include "core/ops/operand.h"
 
+#include <cmath>
 #include <functional>
 
 namespace cairn::test {
@@ -54,6 +55,8 @@ inline const std::vector<Op>& table() {
       {"pow(x, -0.5)", {positive}, [](Inputs x) { return pow(x[0], -0.5); }},
       {"pow(2, x)", {reals}, [](Inputs x) { return pow(2, x[0]); }},
       {"pow(0, x)", {positive}, [](Inputs x) { return pow(0, x[0]); }},
+      {"remainder", {reals, positive}, [](Inputs x) { return remainder(0.125 * x[0] + 2.375, 1 + x[1] / 64); }},
+      {"x % 0.7", {reals}, [](Inputs x) { return (0.125 * x[0] + 1) % 0.7; }},
       {"where", {integers_below(2), reals, reals}, [](Inputs x) { return where(x[0], x[1], x[2]); }},
 
       // of one element
@@ -67,6 +70,7 @@ inline const std::vector<Op>& table() {
       {"square", {reals}, [](Inputs x) { return square(x[0]); }},
       {"abs", {reals}, [](Inputs x) { return abs(x[0]); }},
       {"sign", {reals}, [](Inputs x) { return sign(x[0]); }},
+      {"floor", {reals}, [](Inputs x) { return floor(x[0]) * x[0]; }},
       {"sin", {reals}, [](Inputs x) { return sin(x[0]); }},
       {"cos", {reals}, [](Inputs x) { return cos(x[0]); }},
       {"tanh", {reals}, [](Inputs x) { return tanh(x[0]); }},
@@ -78,6 +82,7 @@ inline const std::vector<Op>& table() {
       {"silu", {reals}, [](Inputs x) { return silu(x[0]); }},
       {"softplus", {reals}, [](Inputs x) { return softplus(x[0]); }},
       {"softplus, also above 20", {reals}, [](Inputs x) { return softplus(x[0] * 11); }},
+      {"softplus, beta 2, threshold 3", {reals}, [](Inputs x) { return softplus(x[0], 2, 3); }},
       {"clamp", {reals}, [](Inputs x) { return clamp(x[0], -1, 0.5); }},
       {"clamp, crossed", {reals}, [](Inputs x) { return clamp(x[0], 0.5, -1); }},
 
@@ -94,6 +99,22 @@ inline const std::vector<Op>& table() {
       {"var {1}", {matrix}, [](Inputs x) { return var(x[0], {1}); }},
       {"var {0}, biased, keepdim", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { return var(x[0], {0}, {.correction = 0, .keepdim = true}); }},
       {"var {1}, correction 3", {matrix}, [](Inputs x) { return var(x[0], {1}, {.correction = 3}); }},
+      {"std {1}", {matrix}, [](Inputs x) { return x[0].std({1}); }},
+      {"var_mean {0}", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { const auto [v, m] = var_mean(x[0], {0}); return v * m; }},
+      {"prod", {reals.of({2, 3}, {2})}, [](Inputs x) { return prod(x[0]); }},
+      {"prod {1}", {cube}, [](Inputs x) { return prod(x[0], {1}); }},
+      {"prod {0, 2}, keepdim", {reals.of({2, 3, 2}, {2, 0, 2})}, [](Inputs x) { return prod(x[0], {0, 2}, true); }},
+      {"norm", {matrix.of({3, 4}, {1})}, [](Inputs x) { return norm(x[0]); }},
+      {"norm {1}", {matrix}, [](Inputs x) { return norm(x[0], 2, {1}); }},
+      {"norm 1 {0, 2}, keepdim", {cube}, [](Inputs x) { return norm(x[0], 1, {0, 2}, true); }},
+      {"norm 3 {-1}", {matrix}, [](Inputs x) { return norm(x[0], 3, {-1}); }},
+      {"norm 1.5 {0}", {reals.of({3, 4}, {3, 0})}, [](Inputs x) { return norm(x[0], 1.5, {0}); }},
+      {"norm 0 {1}", {matrix}, [](Inputs x) { return norm(x[0], 0, {1}) * x[0].sum({1}); }},
+      {"norm inf {1}", {matrix}, [](Inputs x) { return norm(x[0], HUGE_VAL, {1}); }},
+      {"norm -inf {1}", {matrix}, [](Inputs x) { return norm(x[0], -HUGE_VAL, {1}); }},
+      {"cumsum 1", {matrix}, [](Inputs x) { return cumsum(x[0], 1); }},
+      {"cumsum 0", {cube}, [](Inputs x) { return cumsum(x[0], 0); }},
+      {"chunk 1", {matrix}, [](Inputs x) { const auto parts = chunk(x[0], 2, 1); return parts[0] * parts[1]; }},
       {"amax {2}", {cube}, [](Inputs x) { return amax(x[0], {2}); }},
       {"amin {0, 2}, keepdim", {cube}, [](Inputs x) { return amin(x[0], {0, 2}, true); }},
       {"amax {-1}", {matrix}, [](Inputs x) { return amax(x[0], {-1}); }},
@@ -129,6 +150,7 @@ inline const std::vector<Op>& table() {
       {"stack 1", {matrix, matrix}, [](Inputs x) { return stack({x[0], x[1]}, 1); }},
       {"stack -1", {matrix, matrix}, [](Inputs x) { return stack({x[0], x[1]}, -1); }},
       {"index_select 1", {matrix, integers_below(4).of({6}, {0})}, [](Inputs x) { return index_select(x[0], 1, x[1]); }},
+      {"index_select 1 of a cube", {cube, integers_below(4).of({3}, {0})}, [](Inputs x) { return index_select(x[0], 2, x[1]); }},
       {"index_select 0", {matrix, integers_below(3).of({2}, {0})}, [](Inputs x) { return index_select(x[0], 0, x[1]); }},
       {"gather 0", {matrix, integers_below(3).of({2, 3}, {0, 3})}, [](Inputs x) { return gather(x[0], 0, x[1]); }},
       {"gather -1", {matrix, integers_below(4).of({3, 6}, {0, 6})}, [](Inputs x) { return gather(x[0], -1, x[1]); }},
@@ -205,6 +227,18 @@ inline const std::vector<Op>& without_gradient() {
       {">=", {reals, reals}, [](Inputs x) { return x[0] >= x[1]; }},
       {"x >= 1", {reals}, [](Inputs x) { return x[0] >= 1; }},
       {"1 >= x", {reals}, [](Inputs x) { return 1 >= x[0]; }},
+      {"logical_and", {integers_below(2), integers_below(3)}, [](Inputs x) { return logical_and(x[0], x[1]); }},
+      {"logical_or", {integers_below(2), integers_below(3)}, [](Inputs x) { return logical_or(x[0], x[1]); }},
+      {"logical_xor", {integers_below(2), integers_below(3)}, [](Inputs x) { return logical_xor(x[0], x[1]); }},
+      {"logical_not", {integers_below(2)}, [](Inputs x) { return logical_not(x[0]); }},
+      {"&", {integers_below(2), integers_below(2)}, [](Inputs x) { return x[0] & x[1]; }},
+      {"|", {integers_below(2), integers_below(2)}, [](Inputs x) { return x[0] | x[1]; }},
+      {"!", {integers_below(2)}, [](Inputs x) { return !x[0]; }},
+      {"isnan", {reals}, [](Inputs x) { return isnan(x[0]); }},
+      {"isinf", {reals}, [](Inputs x) { return isinf(x[0]); }},
+      {"isfinite", {reals}, [](Inputs x) { return isfinite(x[0]); }},
+      {"argmin 1", {matrix}, [](Inputs x) { return argmin(x[0], 1); }},
+      {"argmin 0, keepdim", {cube}, [](Inputs x) { return argmin(x[0], 0, true); }},
       {"argmax 1", {matrix}, [](Inputs x) { return argmax(x[0], 1); }},
       {"argmax 0, keepdim", {cube}, [](Inputs x) { return argmax(x[0], 0, true); }},
       {"one_hot", {integers_below(4)}, [](Inputs x) { return one_hot(x[0], 4); }},

@@ -34,7 +34,7 @@ TEST_CASE("abs: -0 becomes 0") { CHECK_FALSE(std::signbit(abs(tensor(-0.0)).item
 
 TEST_CASE("silu, softplus, pow: the second order is finite far out and at 0") {
   CHECK(equal(second_order(silu, -100), tensor({0})));
-  CHECK(equal(second_order(softplus, -100), tensor({0})));
+  CHECK(equal(second_order([](const Tensor& x) { return softplus(x); }, -100), tensor({0})));
   CHECK(equal(second_order([](const Tensor& x) { return pow(x, 0); }, 0), tensor({0})));
   CHECK(equal(second_order([](const Tensor& x) { return pow(x, 1); }, 0), tensor({0})));
 }

@@ -124,3 +124,60 @@ TEST_CASE("softmax, log_softmax, logsumexp: large and infinite inputs do not ove
   CHECK(equal(softmax(tensor({NAN, 1}), 0), tensor({NAN, NAN})));
   CHECK(close(sum(softmax(x, 0), {0}), ones({3})));
 }
+
+TEST_CASE("prod: values and gradients are right where values are 0") {
+  CHECK(equal(prod(tensor({2, 3, 4})), tensor(24)));
+  CHECK(equal(prod(tensor({{1, 2, 3}, {4, 5, 6}}), {1}), tensor({6, 120})));
+  CHECK(equal(prod(zeros({0})), tensor(1)));
+  CHECK(equal(prod(tensor({2, 3}, {.dtype = DType::int64})), tensor(6, {.dtype = DType::int64})));
+  const Tensor x = tensor({2, 0, 4}, {.requires_grad = true});
+  CHECK(equal(grad({prod(x)}, {x})[0], tensor({0, 8, 0})));
+  const Tensor two = tensor({0, 3, 0}, {.requires_grad = true});
+  const Tensor g = grad({prod(two)}, {two}, {.create_graph = true})[0];
+  CHECK(equal(g, zeros({3})));
+  CHECK(equal(grad({g[0]}, {two})[0], tensor({0, 0, 3})));  // d²/dx0 dx2 = x1
+}
+
+TEST_CASE("norm: every order; at 0 the gradient is 0, in the second order too") {
+  const Tensor v = tensor({3, -4});
+  CHECK(norm(v).item<float>() == 5);
+  CHECK(norm(v, 1).item<float>() == 7);
+  CHECK(norm(v, HUGE_VAL).item<float>() == 4);
+  CHECK(norm(v, -HUGE_VAL).item<float>() == 3);
+  CHECK(norm(tensor({0, 2, 0}), 0).item<float>() == 1);
+  CHECK(norm(full({3}, 1e30)).item<float>() == doctest::Approx(1.7320508e30));  // no overflow
+  CHECK(norm(zeros({0})).item<float>() == 0);
+  for (const double p : {1.0, 1.5, 2.0, 3.0}) {
+    const Tensor x = zeros({2}, {.requires_grad = true});
+    const Tensor g = grad({norm(x, p)}, {x}, {.create_graph = true})[0];
+    CHECK(equal(g, zeros({2})));
+    CHECK(equal(grad({sum(g * tensor({1, 2}))}, {x}, {.allow_unused = true})[0], zeros({2})));
+  }
+}
+
+TEST_CASE("std: at 0 the gradient is 0") {
+  const Tensor x = ones({3}, {.requires_grad = true});
+  CHECK(equal(grad({x.std()}, {x})[0], zeros({3})));
+  CHECK(tensor({1, 3}).std({}, {.correction = 0}).item<float>() == 1);
+}
+
+TEST_CASE("cumsum, argmin and chunk: values") {
+  CHECK(equal(cumsum(tensor({{1, 2}, {3, 4}}), 0), tensor({{1, 2}, {4, 6}})));
+  CHECK(equal(cumsum(tensor({{1, 2}, {3, 4}}), -1), tensor({{1, 3}, {3, 7}})));
+  CHECK(argmin(tensor({2, 1, 1}), 0).item<int>() == 1);
+  const auto parts = chunk(arange(5), 3);
+  REQUIRE(parts.size() == 3);
+  CHECK(equal(parts[2], tensor({4})));
+  CHECK(chunk(arange(4), 3).size() == 2);  // as in PyTorch: pieces of equal size
+  CHECK(chunk(zeros({0, 2}), 3).size() == 3);
+}
+
+TEST_CASE("mean and logsumexp of no values: the second order is 0, not NaN") {
+  for (const bool use_mean : {true, false}) {
+    const Tensor x = zeros({0, 2}, {.requires_grad = true});
+    const Tensor w = ones({2}, {.requires_grad = true});
+    const Tensor y = use_mean ? mean(x, {0}) : logsumexp(x, {0});
+    const Tensor g = grad({sum(y * w)}, {x}, {.create_graph = true})[0];
+    CHECK(equal(grad({sum(g)}, {w}, {.allow_unused = true})[0], zeros({2})));
+  }
+}
