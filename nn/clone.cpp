@@ -45,11 +45,11 @@ void copy_all(const nn::Module& from, nn::Module& to) {
   const std::size_t count = std::max(originals.size(), copies.size());
   for (std::size_t i = 0; i < count; ++i) {
     const bool paired = i < originals.size() && i < copies.size();
-    check_same(paired && copies[i].first == originals[i].first &&
-                   typeid(copies[i].second) == typeid(originals[i].second),
-               i < originals.size() ? originals[i].first : copies[i].first);
-    const auto& [path, original] = originals[i];
+    const std::string& path = i < originals.size() ? originals[i].first : copies[i].first;
+    check_same(paired && copies[i].first == path, path);
+    const nn::Module& original = originals[i].second;
     nn::Module& copy = copies[i].second;
+    check_same(typeid(copy) == typeid(original), path);
     copy.copy_settings(original);
     const std::vector<nn::StateTensor> given = original.own_state(), made = copy.own_state();
     check_same(given.size() == made.size(), path);

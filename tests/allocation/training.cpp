@@ -1,6 +1,6 @@
-// A training step, call by call: forward, loss, backward, step, and loading. Whatever allocation
-// fails, model, gradients, optimizer and generator are as before the call, and the next whole step
-// comes to what it comes to without the failure.
+// A training step, call by call: forward, loss, backpropagate, step, and loading. Whatever
+// allocation fails, model, gradients, optimizer and generator are as before the call, and the next
+// whole step comes to what it comes to without the failure.
 #include "allocation/every_allocation.h"
 
 #include <cairn/cairn.h>
@@ -122,7 +122,7 @@ void nothing(Training&) {}
 void zero_grad(Training& t) { t.optimizer.zero_grad(); }
 void forward(Training& t) { t.forward(); }
 void compare(Training& t) { t.compare(); }
-void backward(Training& t) { t.loss.backward(); }
+void backpropagate(Training& t) { t.loss.backward(); }
 void step(Training& t) { t.optimizer.step(); }
 
 using Phases = std::vector<std::function<void(Training&)>>;
@@ -135,11 +135,12 @@ std::function<void(Training&)> all(const Phases& phases) {
 }  // namespace
 
 TEST_CASE("forward: it happens or it does not, whatever allocation fails") {
-  CHECK(fail_in_training("forward", zero_grad, forward, all({compare, backward, step})) > 50);
+  CHECK(fail_in_training("forward", zero_grad, forward, all({compare, backpropagate, step})) > 50);
 }
 
 TEST_CASE("mse_loss: it happens or it does not, whatever allocation fails") {
-  CHECK(fail_in_training("loss", all({zero_grad, forward}), compare, all({backward, step})) > 50);
+  CHECK(fail_in_training("loss", all({zero_grad, forward}), compare, all({backpropagate, step})) >
+        50);
 }
 
 TEST_CASE("backward: no gradient has changed, whatever allocation fails") {
@@ -156,7 +157,8 @@ TEST_CASE("backward: without retain_graph the graph is spent when it fails, and 
     const Tried tried = fail_every_allocation(std::string("backward, ") + kind.name, [&] {
       auto t = std::make_shared<Training>(kind);
       all({zero_grad, forward, compare})(*t);
-      return Trial{[t] { backward(*t); }, [t] { return t->state(); }, [t] { return t->go_on(); }};
+      return Trial{[t] { backpropagate(*t); }, [t] { return t->state(); },
+                   [t] { return t->go_on(); }};
     });
     CHECK(tried);
     failures += tried.failures;
@@ -165,13 +167,14 @@ TEST_CASE("backward: without retain_graph the graph is spent when it fails, and 
 }
 
 TEST_CASE("step: no parameter and no momentum has changed, whatever allocation fails") {
-  CHECK(fail_in_training("step", all({zero_grad, forward, compare, backward}), step, nothing) > 50);
+  CHECK(fail_in_training("step", all({zero_grad, forward, compare, backpropagate}), step, nothing) >
+        50);
 }
 
 TEST_CASE("zero_grad: no gradient has changed, whatever allocation fails") {
   const auto by_writing = [](Training& t) { t.optimizer.zero_grad({.set_to_none = false}); };
   const auto of_model = [](Training& t) { t.model->zero_grad(); };
-  const auto backwards = all({zero_grad, forward, compare, backward});
+  const auto backwards = all({zero_grad, forward, compare, backpropagate});
   CHECK(fail_in_training("zero_grad", backwards, zero_grad, nothing) == 0);  // it needs no memory
   CHECK(fail_in_training("zero_grad to 0", backwards, by_writing, nothing) > 40);
   CHECK(fail_in_training("zero_grad of the model", backwards, of_model, nothing) > 50);
@@ -221,11 +224,13 @@ TEST_CASE("load_state_dict: all of it is loaded or nothing, whatever allocation 
 
 TEST_CASE("a step of a single model: more than 50 allocations are made to fail, each in two ways") {
   const std::vector<Kind> one{kinds()[2]};
-  const auto forwards = all({zero_grad, forward, compare}), rest = all({compare, backward, step});
+  const auto forwards = all({zero_grad, forward, compare}),
+             rest = all({compare, backpropagate, step});
   const auto keep = [](Training& t) { t.loss.backward({}, {.retain_graph = true}); };
   const int64_t in_forward = fail_in_training("forward", zero_grad, forward, rest, one);
   const int64_t in_backward = fail_in_training("backward", forwards, keep, step, one);
-  const int64_t in_step = fail_in_training("step", all({forwards, backward}), step, nothing, one);
+  const int64_t in_step =
+      fail_in_training("step", all({forwards, backpropagate}), step, nothing, one);
   const int64_t in_load = fail_in_loading(
       "load", [](const Training& t) { return t.model->state_dict(); },
       [](const StateDict& from, Training& to) { to.model->load_state_dict(from); }, one);

@@ -130,8 +130,8 @@ TEST_CASE("prod: values and gradients are right where values are 0") {
   CHECK(equal(prod(tensor({{1, 2, 3}, {4, 5, 6}}), {1}), tensor({6, 120})));
   CHECK(equal(prod(zeros({0})), tensor(1)));
   CHECK(equal(prod(tensor({2, 3}, {.dtype = DType::int64})), tensor(6, {.dtype = DType::int64})));
-  const Tensor x = tensor({2, 0, 4}, {.requires_grad = true});
-  CHECK(equal(grad({prod(x)}, {x})[0], tensor({0, 8, 0})));
+  const Tensor a = tensor({2, 0, 4}, {.requires_grad = true});
+  CHECK(equal(grad({prod(a)}, {a})[0], tensor({0, 8, 0})));
   const Tensor two = tensor({0, 3, 0}, {.requires_grad = true});
   const Tensor g = grad({prod(two)}, {two}, {.create_graph = true})[0];
   CHECK(equal(g, zeros({3})));
@@ -148,16 +148,16 @@ TEST_CASE("norm: every order; at 0 the gradient is 0, in the second order too") 
   CHECK(norm(full({3}, 1e30)).item<float>() == doctest::Approx(1.7320508e30));  // no overflow
   CHECK(norm(zeros({0})).item<float>() == 0);
   for (const double p : {1.0, 1.5, 2.0, 3.0}) {
-    const Tensor x = zeros({2}, {.requires_grad = true});
-    const Tensor g = grad({norm(x, p)}, {x}, {.create_graph = true})[0];
+    const Tensor a = zeros({2}, {.requires_grad = true});
+    const Tensor g = grad({norm(a, p)}, {a}, {.create_graph = true})[0];
     CHECK(equal(g, zeros({2})));
-    CHECK(equal(grad({sum(g * tensor({1, 2}))}, {x}, {.allow_unused = true})[0], zeros({2})));
+    CHECK(equal(grad({sum(g * tensor({1, 2}))}, {a}, {.allow_unused = true})[0], zeros({2})));
   }
 }
 
 TEST_CASE("std: at 0 the gradient is 0") {
-  const Tensor x = ones({3}, {.requires_grad = true});
-  CHECK(equal(grad({x.std()}, {x})[0], zeros({3})));
+  const Tensor a = ones({3}, {.requires_grad = true});
+  CHECK(equal(grad({a.std()}, {a})[0], zeros({3})));
   CHECK(tensor({1, 3}).std({}, {.correction = 0}).item<float>() == 1);
 }
 
@@ -174,10 +174,10 @@ TEST_CASE("cumsum, argmin and chunk: values") {
 
 TEST_CASE("mean and logsumexp of no values: the second order is 0, not NaN") {
   for (const bool use_mean : {true, false}) {
-    const Tensor x = zeros({0, 2}, {.requires_grad = true});
+    const Tensor a = zeros({0, 2}, {.requires_grad = true});
     const Tensor w = ones({2}, {.requires_grad = true});
-    const Tensor y = use_mean ? mean(x, {0}) : logsumexp(x, {0});
-    const Tensor g = grad({sum(y * w)}, {x}, {.create_graph = true})[0];
+    const Tensor y = use_mean ? mean(a, {0}) : logsumexp(a, {0});
+    const Tensor g = grad({sum(y * w)}, {a}, {.create_graph = true})[0];
     CHECK(equal(grad({sum(g)}, {w}, {.allow_unused = true})[0], zeros({2})));
   }
 }
