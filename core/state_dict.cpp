@@ -22,6 +22,14 @@ Tensor& StateDict::operator[](std::string_view name) {
   return items_.emplace_back(std::string(name), Tensor()).second;
 }
 
+StateDict StateDict::clone() const {
+  StateDict copy;
+  for (const auto& [name, tensor] : items_) {
+    copy.items_.emplace_back(name, tensor.defined() ? tensor.detach().clone() : tensor);
+  }
+  return copy;
+}
+
 void StateDict::erase(std::string_view name) {
   std::erase_if(items_, [name](const Item& item) { return item.first == name; });
 }

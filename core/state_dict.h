@@ -10,7 +10,7 @@
 
 namespace cairn {
 
-/// Iterates as (name, tensor), in the order of insertion.
+/// Iterates as (name, tensor), in the order of insertion. Copies of a StateDict share the tensors.
 class CAIRN_API StateDict {
  public:
   using Item = std::pair<std::string, Tensor>;
@@ -22,6 +22,9 @@ class CAIRN_API StateDict {
   const Tensor& at(std::string_view name) const;
   /// The tensor of that name. Appends an undefined one if there is none.
   Tensor& operator[](std::string_view name);
+  /// Copies of all tensors. To keep the best weights of a training, keep
+  /// model.state_dict().clone(): state_dict() alone shows the weights as they go on changing.
+  StateDict clone() const;
   /// Does nothing if there is no such name.
   void erase(std::string_view name);
 

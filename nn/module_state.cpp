@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <unordered_set>
 
 namespace cairn::nn {
@@ -26,6 +28,35 @@ Tensor StateTensor::accepted(const std::string& path, const Tensor& values) cons
   Tensor converted = values.detach().to(tensor.dtype());
   if (check != nullptr) check(path.c_str(), converted);
   return converted;
+}
+
+// How many letters must be inserted, erased or changed to make a into b (Levenshtein 1966).
+static std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+// "; did you mean 'fc1.bias'?", if one of the missing names is like this one.
+static std::string suggestion(const std::string& name, const std::vector<std::string>& missing) {
+  constexpr std::size_t most = 1000;  // so that the cost of a message stays bounded
+  std::size_t nearest = std::max<std::size_t>(2, name.size() / 4) + 1;
+  std::string found;
+  for (std::size_t i = 0; i < std::min(missing.size(), most); ++i) {
+    const std::size_t distance = edit_distance(name, missing[i]);
+    if (distance >= nearest) continue;
+    nearest = distance;
+    found = "; did you mean '" + missing[i] + "'?";
+  }
+  return found;
 }
 
 std::vector<StateTensor> Module::own_state() const {
@@ -106,7 +137,9 @@ LoadReport Module::plan_load(LoadPlan& plan, const StateDict& values, const Load
   for (const std::string& name : report.unexpected) {
     const auto found = unlisted.find(name);
     plan.problem(name + ": " +
-                 (found == unlisted.end() ? "the model has no such entry" : found->second));
+                 (found == unlisted.end()
+                      ? "the model has no such entry" + suggestion(name, report.missing)
+                      : found->second));
   }
   return report;
 }

@@ -105,9 +105,11 @@ TEST_CASE("bad input: a model loads everything or nothing, and lists all that is
       {"load_state_dict: nothing was loaded, because\n  0.weight: [4] given, the model has [4, "
        "3]\n  1.0.weight: missing\n  1.0.bias: missing\n  1.0.running_mean: missing\n  "
        "1.0.running_var: missing\n  1.0.num_batches_tracked: missing\n  1.2.weight: missing\n  "
-       "1.2.bias: missing\n  0.running_mean: the model has no such entry\n  0.running_var: the "
-       "model has no such entry\n  0.num_batches_tracked: the model has no such entry\n  2.weight: "
-       "the model has no such entry\n  2.bias: the model has no such entry",
+       "1.2.bias: missing\n  0.running_mean: the model has no such entry; did you mean "
+       "'1.0.running_mean'?\n  0.running_var: the model has no such entry; did you mean "
+       "'1.0.running_var'?\n  0.num_batches_tracked: the model has no such entry; did you mean "
+       "'1.0.num_batches_tracked'?\n  2.weight: the model has no such entry; did you mean "
+       "'1.2.weight'?\n  2.bias: the model has no such entry; did you mean '1.2.bias'?",
        [](World& w) { copy_state(w.inner, w.net); }},
   };
   check_bad_calls(calls);

@@ -6,6 +6,7 @@
 #include <cairn/nn/linear.h>
 
 #include <cstring>
+#include <string_view>
 
 using namespace cairn;
 using namespace cairn::nn;
@@ -56,6 +57,25 @@ TEST_CASE("load_state_dict: everything that does not fit is listed, and nothing 
                        "2.bias: an undefined tensor given", "0.bias: missing",
                        "1.running_mean: missing", "3.weight: the model has no such entry",
                        "extra: the model has no such entry");
+  check_unchanged(m, before);
+}
+
+TEST_CASE("load_state_dict: a name that is nearly right is told which one is meant") {
+  Sequential m = net();
+  StateDict values = m.state_dict();
+  values.erase("0.bias");
+  values.erase("1.running_mean");
+  values["0.bais"] = zeros({3});
+  values["momentum"] = zeros({3});  // like nothing that is missing
+  const StateDict before = copy_of(m);
+  CHECK_ERROR_MENTIONS(m.load_state_dict(values), "load_state_dict:",
+                       "0.bais: the model has no such entry; did you mean '0.bias'?",
+                       "momentum: the model has no such entry");
+  try {
+    m.load_state_dict(values);
+  } catch (const Error& e) {
+    CHECK(std::string_view(e.what()).ends_with("momentum: the model has no such entry"));
+  }
   check_unchanged(m, before);
 }
 
@@ -125,6 +145,29 @@ TEST_CASE("state_dict: its tensors share the model's memory, and a later change 
   Tensor bias = dict.at("bias");
   bias.fill_(5);
   CHECK(equal(m.bias, full({2}, 5)));
+}
+
+TEST_CASE("state_dict: a clone keeps the best weights while training goes on") {
+  BatchNorm1d m(2);
+  StateDict best = m.state_dict().clone();
+  StateDict aliases = m.state_dict();
+  m(tensor({{1, 2}, {3, 5}}));
+  {
+    const NoGrad guard;
+    m.weight.fill_(3);
+  }
+  CHECK(equal(aliases.at("weight"), full({2}, 3)));
+  CHECK(equal(best.at("weight"), ones({2})));
+  CHECK(equal(best.at("running_var"), ones({2})));
+  CHECK(best.at("num_batches_tracked").item<int64_t>() == 0);
+  CHECK(best.size() == aliases.size());
+  m.load_state_dict(best);
+  CHECK(equal(m.weight, ones({2})));
+  CHECK(m.running_mean.tensor().abs().sum().item<float>() == 0);
+  best["weight"].fill_(9);  // what was loaded is the model's own
+  CHECK(equal(m.weight, ones({2})));
+  best["later"];
+  CHECK_FALSE(best.clone().at("later").defined());
 }
 
 TEST_CASE("state_dict: loading a model's own dictionary changes nothing") {
