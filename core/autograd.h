@@ -35,6 +35,14 @@ CAIRN_API void backward(const std::vector<Tensor>& outputs,
                         const std::vector<Tensor>& gradients = {},
                         const BackwardOptions& options = {});
 
+struct ZeroGradOptions {
+  bool set_to_none = true;  ///< false keeps the gradients and fills them with 0
+};
+namespace detail {
+/// Fills the gradients of these tensors with 0. After a throw nothing has changed.
+CAIRN_API void fill_grads(std::span<const Tensor> tensors);
+}  // namespace detail
+
 /// The options of grad(). The graph options are those of BackwardOptions.
 struct GradOptions {
   std::vector<Tensor> grad_outputs = {};  ///< one for each output; undefined means 1

@@ -40,6 +40,20 @@ void Sequential::fail_type(int64_t i, const std::type_info& wanted) const {
                           detail::class_name(wanted)));
 }
 
+void Sequential::extend(Sequential&& other) {
+  check(this != &other, "Sequential: extend() by itself; give another one");
+  std::vector<std::string> names;
+  for (const auto& [name, module] : other.named_children()) {
+    const bool numbered = name.find_first_not_of("0123456789") == std::string::npos;
+    names.push_back(numbered ? std::to_string(size() + names.size()) : name);
+  }
+  check_free(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    child(names[i], other.child_at(i).shared_from_this());
+  }
+  const Sequential emptied(std::move(other));
+}
+
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
   for (std::size_t i = 0; i < size(); ++i) y = child_at(i)(y);

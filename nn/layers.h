@@ -50,6 +50,15 @@ class CAIRN_API Sequential : public Module {
     return child(name, std::forward<M>(module));
   }
 
+  /// Moves the modules of another Sequential to the end. Numbers are given anew; other names stay.
+  void extend(Sequential&& other);
+  /// Replaces module i by another one, which takes its name. References to the old one are invalid
+  /// then. Throws Error if i is out of range.
+  template <std::derived_from<Module> M>
+  M& replace(int64_t i, M&& module) {
+    return replace_child(index(i), std::forward<M>(module));
+  }
+
   std::size_t size() const { return child_count(); }
   /// Module i; a negative i counts from the end. Throws Error if i is out of range.
   Module& operator[](int64_t i) { return child_at(index(i)); }

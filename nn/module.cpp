@@ -72,12 +72,17 @@ Buffer& Module::buffer(std::string_view name, const Tensor& value) {
   return *s.buffers.emplace_back(name, std::move(b)).second;
 }
 
+void Module::check_not_inside(const char* what, std::string_view name, const Module& module) const {
+  for (const auto& [path, m] : module.named_modules()) {
+    check(&m != this, "{}: '{}' is a module that holds this one; none is part of itself", what,
+          name);
+  }
+}
+
 Module::ChildName Module::check_child(std::string_view name, const Module& module) {
   State& s = state();
   s.check_name("child", name);
-  for (const auto& [path, m] : module.named_modules()) {
-    check(&m != this, "child: '{}' is a module that holds this one; none is part of itself", name);
-  }
+  check_not_inside("child", name, module);
   s.children.reserve(s.children.size() + 1);
   return {std::string(name), std::string(name)};
 }
@@ -111,7 +116,25 @@ Module& Module::child(std::string_view name, std::shared_ptr<Module> module) {
   return reference;
 }
 
+void Module::check_free(const std::vector<std::string>& names) const {
+  for (const std::string& name : names) state().check_name("child", name);
+}
+
+void Module::replace_child(std::size_t i, std::shared_ptr<Module> module, Factory factory) {
+  State& s = state();
+  auto& [key, child] = s.children[i];
+  std::string own = key;
+  module->state_->factory = factory;  // from here on nothing can fail
+  detail::Name& its_name = *module->state_->name;
+  its_name.own = std::move(own);
+  its_name.owner = s.name;
+  s.checked = false;
+  if (child->state_->name->owner == s.name) *child->state_->name = {};  // it may live on elsewhere
+  child = std::move(module);
+}
+
 std::size_t Module::child_count() const { return state().children.size(); }
+const std::string& Module::child_name(std::size_t i) const { return state().children[i].first; }
 Module& Module::child_at(std::size_t i) const { return *state().children[i].second; }
 
 // ---- listing ----
@@ -178,6 +201,12 @@ std::vector<Tensor> Module::parameters() const {
   return tensors;
 }
 
+std::vector<Tensor> Module::buffers() const {
+  std::vector<Tensor> tensors;
+  for (const auto& [name, b] : named_buffers()) tensors.push_back(b.tensor());
+  return tensors;
+}
+
 void Module::train(bool training) {
   for (auto& [path, module] : named_modules()) module.state().training = training;
 }
@@ -192,8 +221,22 @@ bool Module::is_training() const {
   return s.training;
 }
 
-void Module::zero_grad() {
-  for (auto& [name, p] : named_parameters()) p.zero_grad();
+void Module::zero_grad(const ZeroGradOptions& options) {
+  std::vector<Tensor> all = parameters();
+  if (!options.set_to_none) return detail::fill_grads(all);
+  for (Tensor& p : all) p.zero_grad();
+}
+
+void Module::apply(const std::function<void(Module&)>& f) {
+  check(static_cast<bool>(f), "{}: apply: the function is empty; give one that can be called",
+        kind());
+  std::unordered_set<const Module*> seen;
+  const auto visit = [&](Module& module, const auto& self) -> void {
+    if (!seen.insert(&module).second) return;
+    for (const auto& [name, child] : module.state().children) self(*child, self);
+    f(module);
+  };
+  visit(*this, visit);
 }
 
 void Module::requires_grad_(bool requires_grad) {

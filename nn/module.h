@@ -9,12 +9,14 @@
 // the module is move-constructed. A module cannot be copied or assigned.
 #pragma once
 
+#include <cairn/core/autograd.h>
 #include <cairn/core/load_plan.h>
 #include <cairn/core/state_dict.h>
 #include <cairn/nn/parameter.h>
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -137,9 +139,12 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   Named<const Module> named_children() const;
   /// Handles to the parameters, for an optimizer.
   std::vector<Tensor> parameters() const;
+  /// Handles to the buffers that state_dict() lists. In-place ops and optimizers refuse them.
+  std::vector<Tensor> buffers() const;
 
   // ---- state ----
-  /// Parameters and buffers by path. The tensors share the model's memory.
+  /// Parameters and buffers by path. The tensors share the model's memory: training changes them.
+  /// state_dict().clone() keeps the values of now, for example the best ones.
   StateDict state_dict() const;
   /// Copies values into the model. Everything is checked first. The Error lists every entry that
   /// is missing, unexpected or of another shape, and nothing has changed then.
@@ -148,14 +153,17 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// The module must live until plan.commit().
   LoadReport plan_load(LoadPlan& plan, const StateDict& values, const LoadOptions& options = {});
 
-  /// Sets the training flag of this module and of all modules inside it.
+  /// Sets the training flag of this module and of all modules inside it, whatever was set there
+  /// before, as in PyTorch. Only modes of statistics and freezes survive it.
   void train(bool training = true);
   void eval() { train(false); }
   bool is_training() const;
   /// Sets the training flag of this module alone.
   void set_training(bool training) noexcept;
-  /// Drops every parameter's gradient.
-  void zero_grad();
+  /// Drops every parameter's gradient, or fills it with 0.
+  void zero_grad(const ZeroGradOptions& options = {});
+  /// Calls f with every module once: those inside a module first, then the module itself.
+  void apply(const std::function<void(Module&)>& f);
   /// Sets requires_grad of every parameter. Buffers and modes do not change.
   void requires_grad_(bool requires_grad);
   /// Converts floating-point parameters, their gradients and floating-point buffers in place.
@@ -251,7 +259,21 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// A default-constructed module of the same class, or module.make_like() if the class overrides
   /// it. Throws Error if the class has neither.
   static std::shared_ptr<Module> new_like(const Module& module);
+  /// Throws Error if one of these names cannot be given to a child.
+  void check_free(const std::vector<std::string>& names) const;
+  /// Replaces child i and keeps its name. Throws Error if the module contains this one; it is not
+  /// moved then. Only a container whose children are bound to no member may do this: a member that
+  /// refers to the old module would dangle.
+  template <std::derived_from<Module> M>
+  M& replace_child(std::size_t i, M&& module) {
+    check_not_inside("replace", child_name(i), module);
+    auto made = std::make_shared<M>(std::forward<M>(module));
+    M& reference = *made;
+    replace_child(i, std::move(made), factory_of<M>());
+    return reference;
+  }
   std::size_t child_count() const;
+  const std::string& child_name(std::size_t i) const;
   Module& child_at(std::size_t i) const;
 
   /// This module's own state in the order in which it is saved: its parameters, then its buffers.
@@ -275,17 +297,23 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
 
   ChildName check_child(std::string_view name, const Module& module);
   using Factory = std::shared_ptr<Module> (*)();  // default-constructs a module
+  template <class M>
+  static constexpr Factory factory_of() {
+    if constexpr (std::is_default_constructible_v<M> && !detail::overrides_make_like<M>) {
+      return []() -> std::shared_ptr<Module> { return std::make_shared<M>(); };
+    } else {
+      return nullptr;
+    }
+  }
+  void check_not_inside(const char* what, std::string_view name, const Module& module) const;
   void register_child(ChildName&& name, std::shared_ptr<Module> module, Factory factory) noexcept;
   template <class M>
   M& add_child(ChildName&& name, std::shared_ptr<M> module) noexcept {
     M& reference = *module;
-    Factory factory = nullptr;
-    if constexpr (std::is_default_constructible_v<M> && !detail::overrides_make_like<M>) {
-      factory = []() -> std::shared_ptr<Module> { return std::make_shared<M>(); };
-    }
-    register_child(std::move(name), std::move(module), factory);
+    register_child(std::move(name), std::move(module), factory_of<M>());
     return reference;
   }
+  void replace_child(std::size_t i, std::shared_ptr<Module> module, Factory factory);
   void share(std::string_view name, Module& module);
   State& state() const;
   const std::string& own_name() const;

@@ -2,6 +2,7 @@
 // optimizer adds its options, the names of its state and its arithmetic.
 #pragma once
 
+#include <cairn/core/autograd.h>
 #include <cairn/core/load_plan.h>
 #include <cairn/core/state_dict.h>
 
@@ -11,9 +12,7 @@
 
 namespace cairn::optim {
 
-struct ZeroGradOptions {
-  bool set_to_none = true;  ///< false keeps the gradients and fills them with 0
-};
+using cairn::ZeroGradOptions;
 
 /// Base of the optimizers. They can be moved; a moved-from one throws Error when it is used.
 class CAIRN_API Optimizer {
@@ -60,6 +59,7 @@ template <class Rule>
 class CAIRN_API OptimizerOf : public Optimizer {
  public:
   using Options = typename Rule::Options;
+  using GroupOptions = typename Rule::GroupOptions;
 
   /// Parameters with their own options, which may be changed between steps.
   class Group : public Options {
@@ -82,12 +82,10 @@ class CAIRN_API OptimizerOf : public Optimizer {
     std::vector<State> state_;
   };
 
+  /// An option that is not given is the one that the optimizer was built with, as in PyTorch.
   /// Throws Error for an empty list, for options out of range, and for a parameter that is not a
   /// floating leaf, is a buffer, is expanded, or is in a group already.
-  void add_group(const std::vector<Tensor>& params, const Options& options = {}) {
-    check_in_use();
-    add(params, options);
-  }
+  void add_group(const std::vector<Tensor>& params, const GroupOptions& options = {});
   std::span<Group> groups() { return check_in_use(), groups_; }
   std::span<const Group> groups() const { return check_in_use(), groups_; }
 
@@ -100,12 +98,15 @@ class CAIRN_API OptimizerOf : public Optimizer {
   void plan_load(LoadPlan& plan, const StateDict& values) override;
 
  protected:
-  OptimizerOf(const std::vector<Tensor>& params, const Options& options) { add(params, options); }
+  OptimizerOf(const std::vector<Tensor>& params, const Options& options) : built_with_(options) {
+    add(params, options);
+  }
 
  private:
   void add(const std::vector<Tensor>& params, const Options& options);
   void check_in_use() const;
 
+  Options built_with_;
   std::vector<Group> groups_;  // empty in a moved-from optimizer
 };
 

@@ -3,6 +3,8 @@
 
 #include <cairn/optim/optimizer.h>
 
+#include <optional>
+
 namespace cairn::optim {
 
 struct SGDOptions {
@@ -14,9 +16,20 @@ struct SGDOptions {
   bool maximize = false;
 };
 
+/// The options of one group. It inherits those that are not given.
+struct SGDGroupOptions {
+  std::optional<double> lr = {};
+  std::optional<double> momentum = {};
+  std::optional<double> dampening = {};
+  std::optional<double> weight_decay = {};
+  std::optional<bool> nesterov = {};
+  std::optional<bool> maximize = {};
+};
+
 /// The names, the state and the arithmetic of SGD. OptimizerOf calls it.
 struct CAIRN_API SGDRule {
   using Options = SGDOptions;
+  using GroupOptions = SGDGroupOptions;
   static constexpr const char* name = "SGD";  ///< begins every Error
   static constexpr StateName state_names[] = {{"momentum_buffer"}};
 

@@ -12,6 +12,8 @@
 
 #include <cmath>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 
@@ -62,6 +64,21 @@ void OptimizerOf<Rule>::add(const std::vector<Tensor>& params, const Options& op
           Rule::name, k, i, params[i].shape());
   }
   groups_.push_back(Group(options, params));
+}
+
+template <class Rule>
+void OptimizerOf<Rule>::add_group(const std::vector<Tensor>& params, const GroupOptions& given) {
+  check_in_use();
+  Options options = built_with_;
+  Rule::each_option(given, [&](std::string_view name, const auto& value) {
+    Rule::each_option(options, [&](std::string_view other, auto& option) {
+      if constexpr (std::is_same_v<decltype(*value),
+                                   const std::remove_reference_t<decltype(option)>&>) {
+        if (value && other == name) option = *value;
+      }
+    });
+  });
+  add(params, options);
 }
 
 template <class Rule>
@@ -125,29 +142,11 @@ void OptimizerOf<Rule>::step() {
 template <class Rule>
 void OptimizerOf<Rule>::zero_grad(const ZeroGradOptions& options) {
   check_in_use();
-  const NoGrad guard;
-  std::vector<std::pair<Tensor, Tensor>> kept;  // parameters and the gradients that they keep
+  std::vector<Tensor> filled;  // dropping gradients needs no memory
   for (Group& group : groups_) {
-    for (Tensor& p : group.params_) {
-      Tensor g = options.set_to_none ? Tensor() : p.grad();
-      if (!g.defined()) continue;
-      if (g.requires_grad() || detail::overlaps_itself(g.view_of())) {
-        // A graph may need the values of a gradient that was made with create_graph. One value of
-        // an expanded gradient, such as the gradient of sum(), may stand for several elements.
-        g = empty_like(g);
-      } else {
-        detail::check_writable("zero_grad", g);
-      }
-      kept.emplace_back(p, g);
-    }
+    for (Tensor& p : group.params_) options.set_to_none ? p.zero_grad() : filled.push_back(p);
   }
-  for (Group& group : groups_) {  // from here on nothing can fail
-    for (Tensor& p : group.params_) p.zero_grad();
-  }
-  for (auto& [p, g] : kept) {
-    detail::write([]<class T>(T) { return T{0}; }, {g}, {g});
-    p.set_grad(g);
-  }
+  detail::fill_grads(filled);
 }
 
 // ---- saving and loading ----

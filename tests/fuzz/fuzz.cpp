@@ -444,7 +444,7 @@ const std::vector<Call>& calls() {
 
       // optimizers
       {"SGD", effect, [](Args& a) { const std::vector<Tensor> params = a.p.flag() ? a.tensors() : a.world.net->parameters(); a.world.sgd = std::make_unique<optim::SGD>(params, sgd_options(a.p)); return Tensor(); }},
-      {"add_group", effect, [](Args& a) { const std::vector<Tensor> params = a.tensors(); if (a.world.sgd) a.world.sgd->add_group(params, sgd_options(a.p)); return Tensor(); }},
+      {"add_group", effect, [](Args& a) { const std::vector<Tensor> params = a.tensors(); if (a.world.sgd) { const optim::SGDOptions o = sgd_options(a.p); a.world.sgd->add_group(params, {.lr = o.lr, .momentum = o.momentum, .nesterov = o.nesterov}); } return Tensor(); }},
       {"step", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->step(); return Tensor(); }},
       {"sgd.zero_grad", effect, [](Args& a) { if (a.world.sgd) a.world.sgd->zero_grad({.set_to_none = a.p.flag()}); return Tensor(); }},
       {"a group's options", effect, [](Args& a) { if (a.world.sgd) static_cast<optim::SGDOptions&>(a.world.sgd->groups()[0]) = sgd_options(a.p); return Tensor(); }},

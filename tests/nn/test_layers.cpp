@@ -1,6 +1,7 @@
 #include "support/approx.h"
 
 #include <cairn/core/autograd.h>
+#include <cairn/nn/clone.h>
 #include <cairn/nn/layers.h>
 #include <cairn/nn/linear.h>
 
@@ -42,6 +43,47 @@ TEST_CASE("sequential: modules are found by number, from the end too, and may be
   CHECK_ERROR_MENTIONS(m[-5], "Sequential:", "there is no module -5 of 4");
   CHECK_ERROR_MENTIONS(m.push_back("head", ReLU()), "child:", "'head' is taken");
   CHECK(m.size() == 4);
+}
+
+TEST_CASE("sequential: extend() moves the modules of another one to the end") {
+  Sequential m{Linear(1, 2), ReLU()};
+  Sequential more{Linear(2, 3), ReLU()};
+  more.push_back("head", Linear(3, 1));
+  Linear& head = more.at<Linear>(2);
+  m.extend(std::move(more));
+  CHECK(m.size() == 5);
+  CHECK(&m[4] == &head);
+  CHECK(m.state_dict().contains("2.weight"));
+  CHECK(m.state_dict().contains("head.bias"));
+  CHECK(m(zeros({2, 1})).shape() == Shape{2, 1});
+  CHECK_ERROR_MENTIONS(m[2](zeros({2, 9})), "linear '2':");  // it has the new name
+  // NOLINTNEXTLINE(bugprone-use-after-move, clang-analyzer-cplusplus.Move): what it says then
+  CHECK_ERROR_MENTIONS(more(zeros({2, 2})), "was moved from");
+
+  Sequential taken;
+  taken.push_back("head", ReLU());
+  CHECK_ERROR_MENTIONS(m.extend(std::move(taken)), "child:", "'head' is taken");
+  CHECK(taken.size() == 1);  // NOLINT(bugprone-use-after-move): it was not moved
+  CHECK(m.size() == 5);
+  CHECK_ERROR_MENTIONS(m.extend(std::move(m)), "Sequential:", "extend() by itself");
+}
+
+TEST_CASE("sequential: replace() puts a module in the place of another one") {
+  Sequential m{Linear(1, 2), ReLU(), Linear(2, 3)};
+  struct Shares : Module {
+    using Module::child;
+  } shares;
+  Linear& shared = shares.child("old", m.at<Linear>(2));
+  Linear& head = m.replace(-1, Linear(2, 5));
+  CHECK(&m[2] == &head);
+  CHECK(m(zeros({2, 1})).shape() == Shape{2, 5});
+  CHECK(m.named_parameters()[2].first == "2.weight");
+  CHECK_ERROR_MENTIONS(head(zeros({2, 9})), "linear '2':");
+  CHECK(shared(zeros({2, 2})).shape() == Shape{2, 3});  // the old one lives on elsewhere
+  CHECK_ERROR_MENTIONS(m.replace(3, ReLU()), "Sequential:", "there is no module 3 of 3");
+  m.replace(0, Linear(1, 2));
+  Sequential copy = clone(m);
+  CHECK(equal(copy(ones({2, 1})), m(ones({2, 1}))));
 }
 
 TEST_CASE("sequential: at<M>() gives a module by its type, or says what stands there") {

@@ -227,6 +227,40 @@ TEST_CASE("module: zero_grad() drops the gradients of all parameters") {
   for (const Tensor& p : m.parameters()) CHECK_FALSE(p.grad().defined());
 }
 
+TEST_CASE("module: zero_grad({.set_to_none = false}) keeps the gradients and fills them with 0") {
+  Sequential m{Linear(2, 2), Linear(2, 1)};
+  m.parameters()[3].requires_grad_(false);
+  sum(m(ones({3, 2}))).backward();
+  const Tensor kept = m.parameters()[0].grad();
+  m.zero_grad({.set_to_none = false});
+  CHECK(m.parameters()[0].grad().handle().get() == kept.handle().get());
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(m.parameters()[i].grad().abs().sum().item<float>() == 0);
+  CHECK_FALSE(m.parameters()[3].grad().defined());
+}
+
+TEST_CASE("module: apply() visits each module once, those inside a module first") {
+  Named m;
+  Linear& first = m.child("first", Linear(2, 2));
+  m.child("net", Sequential{ReLU(), Linear(2, 1)});
+  m.child("again", first);
+  std::vector<std::string> kinds;
+  m.apply([&](Module& module) { kinds.push_back(module.kind()); });
+  CHECK(kinds == std::vector<std::string>{"Linear", "ReLU", "Linear", "Sequential", "Named"});
+  m.apply([](Module& module) {
+    if (auto* linear = dynamic_cast<Linear*>(&module)) linear->weight.detach().fill_(0.5);
+  });
+  CHECK(equal(first.weight, full({2, 2}, 0.5)));
+  CHECK_ERROR_MENTIONS(m.apply(nullptr), "Named:", "apply", "the function is empty");
+}
+
+TEST_CASE("module: buffers() lists what state_dict() lists") {
+  Sequential m{Linear(2, 3), BatchNorm1d(3), BatchNorm1d(3, {.track_running_stats = false})};
+  const std::vector<Tensor> buffers = m.buffers();
+  REQUIRE(buffers.size() == 3);
+  CHECK(buffers[1].handle().get() == m.at<BatchNorm1d>(1).running_var.tensor().handle().get());
+}
+
 TEST_CASE("module: a moved model's references are still its slots") {
   struct Net : Module {
     Linear& fc = child("fc", Linear(2, 2));

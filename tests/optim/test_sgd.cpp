@@ -5,6 +5,7 @@
 #include <cairn/core/autograd.h>
 #include <cairn/core/load_plan.h>
 #include <cairn/core/random.h>
+#include <cairn/nn/linear.h>
 #include <cairn/optim/sgd.h>
 
 #include <fmt/format.h>
@@ -86,7 +87,7 @@ TEST_CASE(
     "sgd: groups have their own options, which may change, and an undefined gradient is skipped") {
   Tensor a = leaf(golden("sgd", "start")), b = leaf(-golden("sgd", "start"));
   SGD optimizer({a}, {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1});
-  optimizer.add_group({b}, {.lr = 0.2});
+  optimizer.add_group({b}, {.lr = 0.2, .momentum = 0, .weight_decay = 0});
   const Tensor gradients = golden("sgd", "gradients");
   for (int64_t step = 0; step < gradients.size(0); ++step) {
     a.set_grad(step == 0 || step == 2 ? Tensor() : gradients[step].clone());
@@ -96,6 +97,46 @@ TEST_CASE(
     CHECK(close(a, golden("sgd", "groups/a")[step], five_steps_double));
     CHECK(close(b, golden("sgd", "groups/b")[step], five_steps_double));
   }
+}
+
+TEST_CASE("sgd: a new group inherits what the optimizer was built with") {
+  Tensor a = small(), b = small(), c = small();
+  SGD built({a}, {.lr = 0.5, .momentum = 0.25, .dampening = 0.125, .maximize = true});
+  built.lr(0) = 7;  // a schedule; new groups do not follow it, as in PyTorch
+  built.add_group({b}, {.weight_decay = 0.1});
+  SGD optimizer = std::move(built);
+  optimizer.add_group({c}, {.lr = 2, .momentum = 0, .maximize = false});
+  const auto options_of = [&](std::size_t group) {
+    const SGDOptions& o = optimizer.groups()[group];
+    return std::vector<double>{o.lr, o.momentum, o.dampening, o.weight_decay, double(o.maximize)};
+  };
+  CHECK(options_of(0) == std::vector<double>{7, 0.25, 0.125, 0, 1});
+  CHECK(options_of(1) == std::vector<double>{0.5, 0.25, 0.125, 0.1, 1});
+  CHECK(options_of(2) == std::vector<double>{2, 0, 0.125, 0, 0});
+  // What is inherited is checked together with what is given.
+  CHECK_ERROR_MENTIONS(optimizer.add_group({small()}, {.nesterov = true}), "SGD:", "group 3",
+                       "nesterov");
+  CHECK(optimizer.group_count() == 3);
+}
+
+TEST_CASE("sgd: a class that owns a model and its optimizer can be moved") {
+  struct Trainer {
+    nn::Linear model{2, 1};
+    SGD optimizer{model.parameters(), {.lr = 0.5, .momentum = 0.5}};
+    void step() {
+      optimizer.zero_grad();
+      model(ones({1, 2})).sum().backward();
+      optimizer.step();
+    }
+  };
+  Trainer first;
+  first.step();
+  const Tensor before = first.model.weight.detach().clone();
+  Trainer second = std::move(first);
+  CHECK(second.optimizer.groups()[0].params()[0].handle().get() ==
+        second.model.weight.handle().get());
+  second.step();
+  CHECK(equal(second.model.weight, before - 0.75));  // the momentum came along
 }
 
 TEST_CASE("sgd: without a gradient nothing moves, not even by decay; with a zero one decay does") {
