@@ -29,7 +29,7 @@ Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, co
   constexpr int64_t lanes = 8;
   Acc total = zero;
   int64_t index = begin;
-  folded.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+  const auto fold = [&](const Offsets<1>& offset, int64_t n, const Offsets<1>& stride) {
     const T* const run = x + offset[0];
     int64_t i = 0;
     if (stride[0] == 1 && n >= 2 * lanes) {
@@ -45,7 +45,12 @@ Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, co
     }
     for (; i < n; ++i) total.add(run[i * stride[0]], index + i);
     index += n;
-  });
+  };
+  if (folded.rank <= 1) {  // the usual case: many short lines
+    fold({begin * folded.strides[0][0]}, end - begin, folded.strides[0]);
+  } else {
+    folded.visit(begin, end, fold);
+  }
   return total;
 }
 

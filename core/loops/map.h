@@ -39,17 +39,14 @@ Elements<T> elements(const Tensor& x) {
   return {x.view_of()};
 }
 
-/// One run of dense operands. The compiler can vectorise it.
-template <class F, class Out, class... In>
-void map_dense(F& f, int64_t n, Out* out, const In*... in) {
-  for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
-}
-
-/// One run with any strides. A dense operand beside a constant one is vectorised, too.
+/// One run. The compiler vectorises it for dense operands, and for a dense one beside a constant.
 template <class F, class Out, class... In, std::size_t... K>
-void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
+void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
              std::index_sequence<K...>, Out* out, const In*... in) {
-  if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) return map_dense(f, n, out, in...);
+  if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
+    for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+    return;
+  }
   if constexpr (sizeof...(In) == 2) {
     const auto [a, b] = std::tuple(in...);
     if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
@@ -68,23 +65,14 @@ void map_run(F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stri
 /// itself or shares no element with it.
 template <class F, class Out, class... In>
 void map_into(F f, Elements<Out> out, Elements<In>... in) {
-  const int64_t count = out.view.numel;
-  if (out.view.contiguous && ((in.view.contiguous && in.view.numel == count) && ...)) {
-    parallel_for(count, grain_elements, [&](int64_t begin, int64_t end) {
-      map_dense(f, end - begin, out.data() + begin, (in.data() + begin)...);
-    });
-    return;
-  }
-  if (count == 0) return;
-  const auto plan = plan_of(out.view, in.view...);
-  parallel_for(count, grain_elements, [&](int64_t begin, int64_t end) {
-    plan.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
-      [&]<std::size_t... K>(std::index_sequence<K...> each) {
-        map_run(f, n, stride, each, out.data() + offset[0], (in.data() + offset[K + 1])...);
-      }
-      (std::index_sequence_for<In...>{});
-    });
-  });
+  constexpr std::size_t N = 1 + sizeof...(In);
+  const auto run = [&](const auto& offset, int64_t n, const auto& stride) {
+    [&]<std::size_t... K>(std::index_sequence<K...> each) {
+      map_run(f, n, stride, each, out.data() + offset[0], (in.data() + offset[K + 1])...);
+    }
+    (std::index_sequence_for<In...>{});
+  };
+  for_each_run<N>({&out.view, &in.view...}, RunFunction<N>(run));
 }
 
 /// Returns a new tensor with the values f(inputs...). Its dtype is that of f's results.

@@ -11,10 +11,43 @@
 
 namespace cairn::detail {
 
+template <std::size_t N>
+using Offsets = std::array<int64_t, N>;  // one number for each operand, in elements
+
+template <std::size_t N>
+void shift(Offsets<N>& offset, const Offsets<N>& stride, int64_t steps) {
+  for (std::size_t k = 0; k < N; ++k) offset[k] += stride[k] * steps;
+}
+
+/// Refers to a function run(offsets, n, strides), without owning it. So the walk over the memory of
+/// N operands is compiled once, not once for every op. Only the loop over rows is the op's own.
+template <std::size_t N>
+class RunFunction {
+ public:
+  template <class F>
+  RunFunction(const F& f)  // NOLINT(google-explicit-constructor): takes a lambda's place
+      : object_(&f),
+        call_([](const void* object, Offsets<N> offset, int64_t n, const Offsets<N>& stride,
+                 int64_t rows, const Offsets<N>& row_stride) {
+          const F& run = *static_cast<const F*>(object);
+          for (; rows > 1; --rows, shift(offset, row_stride, 1)) run(offset, n, stride);
+          run(offset, n, stride);
+        }) {}
+  /// Calls the function for `rows` runs of n elements.
+  void operator()(const Offsets<N>& offset, int64_t n, const Offsets<N>& stride, int64_t rows = 1,
+                  const Offsets<N>& row_stride = {}) const {
+    call_(object_, offset, n, stride, rows, row_stride);
+  }
+
+ private:
+  const void* object_;
+  void (*call_)(const void*, Offsets<N>, int64_t, const Offsets<N>&, int64_t, const Offsets<N>&);
+};
+
 /// How N operands of one shape lie in memory, in as few dimensions as possible.
 template <std::size_t N>
 struct Plan {
-  using Offsets = std::array<int64_t, N>;  // one number for each operand, in elements
+  using Offsets = detail::Offsets<N>;
 
   std::size_t rank = 0;
   std::array<int64_t, Shape::max_rank> sizes{};
@@ -40,32 +73,7 @@ struct Plan {
 
   /// Visits the elements [begin, end) in order, as runs along the innermost dimension. Calls
   /// run(offsets, n, stride) for each run.
-  template <class Run>
-  void visit(int64_t begin, int64_t end, Run run) const {
-    if (begin == end) return;  // sizes, which may be 0, are divisors below
-    const std::size_t inner = rank == 0 ? 0 : rank - 1;
-    const int64_t width = rank == 0 ? 1 : sizes[inner];
-    std::array<int64_t, Shape::max_rank> at{};  // the indices of element `begin`
-    Offsets offset{};
-    int64_t rest = begin;
-    for (std::size_t d = rank; d-- > 0; rest /= sizes[d]) {
-      at[d] = rest % sizes[d];
-      move(offset, strides[d], at[d]);
-    }
-    while (begin < end) {
-      const int64_t n = std::min(width - at[inner], end - begin);
-      run(offset, n, strides[inner]);
-      begin += n;
-      move(offset, strides[inner], -at[inner]);  // back to the start of the row,
-      at[inner] = 0;
-      for (std::size_t d = inner; d-- > 0;) {  // and on to the next one
-        move(offset, strides[d], 1);
-        if (++at[d] < sizes[d]) break;
-        move(offset, strides[d], -at[d]);
-        at[d] = 0;
-      }
-    }
-  }
+  void visit(int64_t begin, int64_t end, RunFunction<N> run) const;
 
  private:
   static bool follows(const Offsets& outer, int64_t size, const Offsets& stride) {
@@ -73,9 +81,6 @@ struct Plan {
       if (outer[k] != stride[k] * size) return false;
     }
     return true;
-  }
-  static void move(Offsets& offset, const Offsets& stride, int64_t steps) {
-    for (std::size_t k = 0; k < N; ++k) offset[k] += stride[k] * steps;
   }
 };
 
@@ -96,18 +101,9 @@ Plan<N> plan_of(const std::array<const View*, N>& operands) {
   return plan;
 }
 
-/// The plan of an output and the inputs that broadcast to it.
-template <class... In>
-Plan<1 + sizeof...(In)> plan_of(const View& out, const In&... in) {
-  const std::array<Strides, 1 + sizeof...(In)> all{
-      out.strides, broadcast_strides(in.shape, in.strides, out.shape)...};
-  Plan<1 + sizeof...(In)> plan;
-  for (int64_t d = 0; d < out.shape.size(); ++d) {
-    typename Plan<1 + sizeof...(In)>::Offsets stride{};
-    for (std::size_t k = 0; k < all.size(); ++k) stride[k] = all[k][d];
-    plan.add(out.shape[d], stride);
-  }
-  return plan;
-}
+/// Calls run for all elements of an output, operand 0, and of the inputs that broadcast to it, on
+/// several threads.
+template <std::size_t N>
+void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run);
 
 }  // namespace cairn::detail
