@@ -4,7 +4,7 @@
 find_package(doctest QUIET)
 if(doctest_FOUND)
   file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS tests/test_*.cpp tests/support/*.cpp)
-  cairn_program(cairn_tests ${test_sources})
+  cairn_program(tests cairn_tests ${test_sources})
   target_include_directories(cairn_tests PRIVATE tests)
   target_link_libraries(cairn_tests PRIVATE doctest::doctest)
   set_source_files_properties(tests/support/golden.cpp PROPERTIES
@@ -29,7 +29,7 @@ if(doctest_FOUND)
     COMPILE_DEFINITIONS CAIRN_DOCS_DIR="${PROJECT_SOURCE_DIR}/docs")
 
   cairn_snippets(${PROJECT_SOURCE_DIR}/README.md ${snippets}/readme)
-  cairn_program(readme_program tests/docs/readme.cpp)
+  cairn_program(tests readme_program tests/docs/readme.cpp)
   target_include_directories(readme_program PRIVATE ${snippets})
   add_test(NAME readme
     COMMAND ${PROJECT_SOURCE_DIR}/tests/docs/readme.sh $<TARGET_FILE:readme_program>)
@@ -37,7 +37,7 @@ if(doctest_FOUND)
   # With the pools off, all memory of Cairn comes from operator new, which this program replaces.
   if(NOT CAIRN_POOLS)
     file(GLOB allocation_sources CONFIGURE_DEPENDS tests/allocation/*.cpp)
-    cairn_program(cairn_allocation_tests ${allocation_sources}
+    cairn_program(tests cairn_allocation_tests ${allocation_sources}
       tests/support/approx.cpp tests/support/main.cpp)
     target_include_directories(cairn_allocation_tests PRIVATE tests)
     target_link_libraries(cairn_allocation_tests PRIVATE doctest::doctest)
@@ -55,7 +55,7 @@ endif()
 file(GLOB programs CONFIGURE_DEPENDS tests/programs/*.cpp)
 foreach(source IN LISTS programs)
   cmake_path(GET source STEM name)
-  cairn_program(program_${name} ${source})
+  cairn_program(tests program_${name} ${source})
   target_link_libraries(program_${name} PRIVATE Threads::Threads)
   add_test(NAME program.${name} COMMAND program_${name})
 endforeach()
@@ -80,6 +80,9 @@ endfunction()
 # builds Cairn shared, and the shared install below is made from it.
 cairn_consumer(fetch_content
   -DCAIRN_FROM=FetchContent -DCAIRN_SOURCE_DIR=${PROJECT_SOURCE_DIR} -DBUILD_SHARED_LIBS=ON)
+
+add_test(NAME consumer.optimised COMMAND ${consumer_source}/optimised.sh
+  ${CMAKE_COMMAND} ${CMAKE_CXX_COMPILER} ${PROJECT_SOURCE_DIR} ${consumer_build}/optimised)
 
 # Installed.
 set(installed_from_static ${PROJECT_BINARY_DIR})
