@@ -63,6 +63,11 @@ endforeach()
 add_test(NAME includes COMMAND ${PROJECT_SOURCE_DIR}/tests/includes.sh)
 add_test(NAME every_op COMMAND ${PROJECT_SOURCE_DIR}/tests/every_op.sh)
 
+# Mistakes that the compiler finds, and what it says about them.
+add_test(NAME compile_errors COMMAND ${PROJECT_SOURCE_DIR}/tests/compile_errors/run.sh
+  ${CMAKE_CXX_COMPILER} -I${cairn_include_dir}
+  -I$<JOIN:$<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>, -I>)
+
 set(consumer_source ${PROJECT_SOURCE_DIR}/tests/consumer)
 set(consumer_build ${PROJECT_BINARY_DIR}/consumer)
 

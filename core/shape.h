@@ -89,6 +89,8 @@ class CAIRN_API Shape : public DimList {
   template <std::integral T>
   requires(!std::same_as<T, bool>) Shape(T size)  // NOLINT(google-explicit-constructor)
       : Shape({size}) {}
+  template <std::same_as<bool> T>
+  Shape(T) = delete;  // a bool is no size and no dimension
   template <IntegerRange R>
   Shape(const R& sizes)  // NOLINT(google-explicit-constructor): a vector converts to a shape
       : DimList(std::data(sizes), std::data(sizes) + std::size(sizes)) {}
@@ -128,6 +130,8 @@ class CAIRN_API Dims : public DimList {
   template <std::integral T>
   requires(!std::same_as<T, bool>) Dims(T d)  // NOLINT(google-explicit-constructor)
       : Dims({d}) {}
+  template <std::same_as<bool> T>
+  Dims(T) = delete;  // a bool is no size and no dimension
 
   friend bool operator==(const Dims& a, const Dims& b) { return a.equals(b); }
 };

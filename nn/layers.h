@@ -28,6 +28,10 @@ class CAIRN_API Flatten : public Module {
   FlattenOptions options_;
 };
 
+/// A module by value or by reference.
+template <class M>
+concept ModuleArgument = std::derived_from<std::remove_cvref_t<M>, Module>;
+
 /// Calls its modules one after another. They are named 0, 1, ... unless a name is given.
 /// Construct it with braces: Sequential{Linear(4, 8), ReLU(), Linear(8, 1)}. C++ then evaluates the
 /// arguments in order, and the layers draw their weights in PyTorch's order. With parentheses the
@@ -36,7 +40,7 @@ class CAIRN_API Flatten : public Module {
 class CAIRN_API Sequential : public Module {
  public:
   Sequential() = default;
-  template <std::derived_from<Module>... M>
+  template <ModuleArgument... M>
   requires(sizeof...(M) > 0) explicit Sequential(M&&... modules) {
     (push_back(std::forward<M>(modules)), ...);
   }
@@ -49,15 +53,22 @@ class CAIRN_API Sequential : public Module {
   M& push_back(std::string_view name, M&& module) {
     return child(name, std::forward<M>(module));
   }
+  template <std::derived_from<Module> M>
+  M& push_back(M&) = delete;  // write std::move(layer), or construct the module here
+  template <std::derived_from<Module> M>
+  M& push_back(std::string_view, M&) = delete;  // write std::move(layer), or construct it here
 
   /// Moves the modules of another Sequential to the end. Numbers are given anew; other names stay.
   void extend(Sequential&& other);
+  void extend(const Sequential&) = delete;  // write std::move(net), or nn::clone(net)
   /// Replaces module i by another one, which takes its name. References to the old one are invalid
   /// then. Throws Error if i is out of range.
   template <std::derived_from<Module> M>
   M& replace(int64_t i, M&& module) {
     return replace_child(index(i), std::forward<M>(module));
   }
+  template <std::derived_from<Module> M>
+  M& replace(int64_t, M&) = delete;  // write std::move(layer), or construct the module here
 
   std::size_t size() const { return child_count(); }
   /// Module i; a negative i counts from the end. Throws Error if i is out of range.

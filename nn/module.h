@@ -116,6 +116,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   using Named = std::vector<std::pair<std::string, T&>>;
 
   Module();
+  Module(const Module&) = delete;  // a module is not copied: is an & missing? See nn::clone()
   Module(Module&& other) noexcept;
   Module& operator=(Module&&) = delete;
   virtual ~Module();

@@ -27,7 +27,8 @@ class CAIRN_API Parameter : public Tensor {
   /// a buffer, an expanded tensor or an integer tensor.
   explicit Parameter(Tensor value);
   Parameter(const Parameter&) = default;
-  Parameter& operator=(const Parameter&) = delete;
+  Parameter& operator=(const Parameter&) = delete;  // write weight.copy_(values) under NoGrad
+  Parameter& operator=(const Tensor&) = delete;     // write weight.copy_(values) under NoGrad
   ~Parameter() = default;
 };
 
@@ -36,7 +37,8 @@ class CAIRN_API Parameter : public Tensor {
 class CAIRN_API Buffer {
  public:
   Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;  // write running_mean.copy_(values)
+  Buffer& operator=(const Tensor&) = delete;  // write running_mean.copy_(values)
 
   // ---- reading ----
   const Tensor& tensor() const { return tensor_; }

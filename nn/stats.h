@@ -158,6 +158,8 @@ void estimate_running_stats(Module& model, Batches&& batches, const StatsOptions
     detail::estimate_running_stats(model, next, options);
   });
 }
+template <std::same_as<Tensor> T>
+void estimate_running_stats(Module&, const T&) = delete;  // one batch stands in braces, {x}
 inline void estimate_running_stats(Module& model, std::initializer_list<Tensor> batches,
                                    const StatsOptions& options = {}) {
   estimate_running_stats(model, std::span(batches), options);

@@ -74,6 +74,8 @@ template <detail::BatchSource Batches>
 StatsAudit audit_stats(Module& model, Batches&& batches, const StatsOptions& options = {}) {
   return audit_stats(model, StatsSnapshot(), std::forward<Batches>(batches), options);
 }
+template <std::same_as<Tensor> T>
+StatsAudit audit_stats(Module&, const T&) = delete;  // one batch stands in braces, {x}
 
 }  // namespace cairn::nn
 
