@@ -17,6 +17,7 @@
 #include <cairn/nn/linear.h>
 #include <cairn/nn/loss.h>
 #include <cairn/nn/module.h>
+#include <cairn/nn/nan_guard.h>
 #include <cairn/nn/parameter.h>
 #include <cairn/nn/stats.h>
 #include <cairn/nn/stats_audit.h>

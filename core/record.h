@@ -156,6 +156,23 @@ class CAIRN_API Node : public Counted {
   Node* next_dead_ = nullptr;
 };
 
+/// Watches the ops that a thread runs. nn::NanGuard is one. Its functions may throw.
+class CAIRN_API Observer {
+ public:
+  virtual ~Observer() = default;
+  /// An op has computed y, which is not in a graph yet.
+  virtual void computed(const char* op, const Tensor& y, std::span<const Tensor* const> inputs) = 0;
+  /// The op is about to join a graph as this node.
+  virtual void joins(const Node& node) = 0;
+  /// A walk has computed the gradients of a node's inputs from dy.
+  virtual void differentiated(const Node& node, const Tensor& dy,
+                              std::span<const Gradients::Entry> dx) = 0;
+};
+/// The observer of this thread, or null.
+CAIRN_API Observer* observer() noexcept;
+/// Sets the observer of this thread and returns the one before.
+CAIRN_API Observer* exchange_observer(Observer* next) noexcept;
+
 /// Returns whether gradients are enabled and one of the inputs requires one. Throws Error if the
 /// output is undefined or one of the inputs, if all inputs are undefined, or if gradients are
 /// enabled and an input is stale (TensorImpl::is_stale).

@@ -65,6 +65,8 @@ class CAIRN_API CallScope {
   /// Of an outermost call: applies the updates, which cannot fail.
   void finish();
 
+  /// The path of the module whose call this thread is in; empty outside of a call.
+  static std::string innermost_path();
   /// False in a hook that runs during a backward() inside the unit.
   bool is_present() const;
 
@@ -75,6 +77,7 @@ class CAIRN_API CallScope {
   const nn::Module* module_;
   const nn::Module* root_;  // calls inside must be registered below it
   CallScope* unit_before_;
+  const nn::Module* module_before_;
   bool is_outermost_, finished_ = false;
   int walks_;
   std::ptrdiff_t first_update_;

@@ -54,6 +54,11 @@ void check_not_stale(const char* op, const TensorImpl& impl) {
 
 // ---- nodes ----
 
+static thread_local Observer* watching = nullptr;
+
+Observer* observer() noexcept { return watching; }
+Observer* exchange_observer(Observer* next) noexcept { return std::exchange(watching, next); }
+
 bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inputs) {
   const TensorImpl* const output = y.handle().get();
   check(output != nullptr, "{}: its output is undefined; compute it before record()", op);
@@ -69,6 +74,8 @@ bool tracks(const char* op, const Tensor& y, std::span<const Tensor* const> inpu
     tracked |= impl.requires_grad();
   }
   check(any_defined, "{}: all of its inputs are undefined", op);
+  if (watching != nullptr) [[unlikely]]
+    watching->computed(op, y, inputs);
   return tracked;
 }
 
@@ -117,6 +124,8 @@ void Node::destroy(Node* node) noexcept {
 }
 
 Tensor attach(const Tensor& y, Ref<Node> node) {
+  if (watching != nullptr) [[unlikely]]
+    watching->joins(*node);
   TensorImpl& impl = y.impl(node->name());
   impl.node = std::move(node);
   impl.epoch = impl.view.storage->epoch;

@@ -290,6 +290,8 @@ class Walk {
     for (std::size_t i = 0; i < edges.size(); ++i) entries[i].wanted = wants(edges[i]);
     Gradients dx(entries);
     node.backward(dy, dx);
+    if (detail::Observer* const watching = detail::observer()) [[unlikely]]
+      watching->differentiated(node, dy, entries);
     if (!retain_graph_) node.spend();
     dy = {};  // an input whose gradient is dy itself becomes its sole owner
     for (std::size_t i = 0; i < edges.size(); ++i) {

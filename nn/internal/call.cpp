@@ -19,6 +19,7 @@ namespace {
 // What a thread keeps about its calls.
 struct Calls {
   detail::CallScope* unit = nullptr;         // the outermost call of the present unit
+  const Module* innermost = nullptr;         // the module whose call the thread is in
   std::vector<Update> pending;               // of all units of this thread, in their order
   std::vector<const void*> external_leaves;  // slots of parameters of external modules
 
@@ -110,13 +111,20 @@ CallScope::CallScope(const nn::Module& module) : root_(&module) {
   first_leaf_ = c.external_leaves.size();
   unit_before_ = c.unit;
   if (is_outermost_) c.unit = this;
+  module_before_ = std::exchange(c.innermost, &module);
 }
 
 CallScope::~CallScope() {
   nn::Calls& c = nn::calls();
   c.unit = unit_before_;
+  c.innermost = module_before_;
   if (!finished_) c.pending.erase(c.pending.begin() + first_update_, c.pending.end());
   if (is_outermost_) c.external_leaves.resize(first_leaf_);
+}
+
+std::string CallScope::innermost_path() {
+  const nn::Module* const module = nn::calls().innermost;
+  return module == nullptr ? "" : module->path();
 }
 
 bool CallScope::is_present() const { return walks_ == walk_depth(); }
