@@ -14,7 +14,7 @@ if(doctest_FOUND)
   # The C++ blocks of the documentation are compiled and run: a test includes each of them.
   include(cmake/snippets.cmake)
   set(snippets ${PROJECT_BINARY_DIR}/snippets)
-  foreach(page IN ITEMS ops statistics)
+  foreach(page IN ITEMS modules ops statistics)
     cairn_snippets(${PROJECT_SOURCE_DIR}/docs/${page}.md ${snippets}/${page})
     file(READ tests/docs/test_${page}.cpp test)
     foreach(name IN LISTS cairn_snippet_names)
