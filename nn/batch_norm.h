@@ -34,7 +34,7 @@ struct BatchNormOptions {
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias
 /// Shape: x (N, C, *) -> y (N, C, *); weight, bias, running_mean and running_var (C).
 /// The variance is biased (1/n) in y and unbiased (1/(n-1)) in running_var. mean, var and count
-/// are updated together, after the output exists, or not at all.
+/// are updated together, after the output exists, or not at all. num_features may be 0.
 /// Throws Error for another rank, C or dtype, and if the batch normalises with one value a channel.
 /// Source: Ioffe & Szegedy 2015, Alg. 1; agrees with torch.nn.BatchNorm*d while tracking.
 class CAIRN_API BatchNorm : public Module {
