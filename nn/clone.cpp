@@ -38,9 +38,9 @@ void copy_all(const nn::Module& from, nn::Module& to) {
   const auto copies = to.named_modules();
   const auto check_same = [&](bool same, const std::string& path) {
     check(same,
-          "clone: a new {} differs from this one at '{}'; override make_like(), or construct a "
-          "second model and use nn::copy_state()",
-          from.kind(), path);
+          "clone: a new {} differs from this one {}; override make_like(), or construct a second "
+          "model and use nn::copy_state()",
+          from.kind(), path.empty() ? "in its own tensors" : "at '" + path + "'");
   };
   const std::size_t count = std::max(originals.size(), copies.size());
   for (std::size_t i = 0; i < count; ++i) {

@@ -47,11 +47,7 @@ void Sequential::extend(Sequential&& other) {
     const bool numbered = name.find_first_not_of("0123456789") == std::string::npos;
     names.push_back(numbered ? std::to_string(size() + names.size()) : name);
   }
-  check_free(names);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    child(names[i], other.child_at(i).shared_from_this());
-  }
-  const Sequential emptied(std::move(other));
+  take_children(other, names);
 }
 
 Tensor Sequential::forward(const Tensor& x) {

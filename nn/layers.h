@@ -58,7 +58,8 @@ class CAIRN_API Sequential : public Module {
   template <std::derived_from<Module> M>
   M& push_back(std::string_view, M&) = delete;  // write std::move(layer), or construct it here
 
-  /// Moves the modules of another Sequential to the end. Numbers are given anew; other names stay.
+  /// Moves the modules of another Sequential, which is empty then, to the end. Numbers are given
+  /// anew; other names stay. Throws Error if a name is taken; nothing is moved then.
   void extend(Sequential&& other);
   void extend(const Sequential&) = delete;  // write std::move(net), or nn::clone(net)
   /// Replaces module i by another one, which takes its name. References to the old one are invalid

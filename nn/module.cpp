@@ -116,21 +116,33 @@ Module& Module::child(std::string_view name, std::shared_ptr<Module> module) {
   return reference;
 }
 
-void Module::check_free(const std::vector<std::string>& names) const {
-  for (const std::string& name : names) state().check_name("child", name);
+void Module::take_children(Module& other, const std::vector<std::string>& names) {
+  State &s = state(), &from = other.state();
+  std::vector<ChildName> made;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    s.check_name("child", names[i]);
+    check_not_inside("child", names[i], *from.children[i].second);
+    made.push_back({names[i], names[i]});
+  }
+  s.children.reserve(s.children.size() + names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {  // from here on nothing can fail
+    std::shared_ptr<Module>& module = from.children[i].second;
+    const Factory factory = module->state_->factory;
+    register_child(std::move(made[i]), std::move(module), factory);
+  }
+  from.children.clear();
 }
 
-void Module::replace_child(std::size_t i, std::shared_ptr<Module> module, Factory factory) {
-  State& s = state();
-  auto& [key, child] = s.children[i];
-  std::string own = key;
-  module->state_->factory = factory;  // from here on nothing can fail
-  detail::Name& its_name = *module->state_->name;
-  its_name.own = std::move(own);
-  its_name.owner = s.name;
-  s.checked = false;
-  if (child->state_->name->owner == s.name) *child->state_->name = {};  // it may live on elsewhere
+void Module::replace_child(std::size_t i, std::string name, std::shared_ptr<Module> module,
+                           Factory factory) noexcept {
+  std::shared_ptr<Module>& child = state_->children[i].second;
+  if (child->state_->name->owner == state_->name) *child->state_->name = {};  // it may live on
   child = std::move(module);
+  child->state_->factory = factory;
+  detail::Name& its_name = *child->state_->name;
+  its_name.own = std::move(name);
+  its_name.owner = state_->name;
+  state_->checked = false;
 }
 
 std::size_t Module::child_count() const { return state().children.size(); }
@@ -228,8 +240,7 @@ void Module::zero_grad(const ZeroGradOptions& options) {
 }
 
 void Module::apply(const std::function<void(Module&)>& f) {
-  check(static_cast<bool>(f), "{}: apply: the function is empty; give one that can be called",
-        kind());
+  check(static_cast<bool>(f), "apply: the function is empty; give one that can be called");
   std::unordered_set<const Module*> seen;
   const auto visit = [&](Module& module, const auto& self) -> void {
     if (!seen.insert(&module).second) return;

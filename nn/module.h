@@ -263,17 +263,19 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// A default-constructed module of the same class, or module.make_like() if the class overrides
   /// it. Throws Error if the class has neither.
   static std::shared_ptr<Module> new_like(const Module& module);
-  /// Throws Error if one of these names cannot be given to a child.
-  void check_free(const std::vector<std::string>& names) const;
+  /// Moves all children of another module into this one, under these names. Throws Error if one of
+  /// them contains this module, or if a name is taken; nothing is moved then.
+  void take_children(Module& other, const std::vector<std::string>& names);
   /// Replaces child i and keeps its name. Throws Error if the module contains this one; it is not
   /// moved then. Only a container whose children are bound to no member may do this: a member that
   /// refers to the old module would dangle.
   template <std::derived_from<Module> M>
   M& replace_child(std::size_t i, M&& module) {
-    check_not_inside("replace", child_name(i), module);
+    std::string name = child_name(i);
+    check_not_inside("replace", name, module);
     auto made = std::make_shared<M>(std::forward<M>(module));
     M& reference = *made;
-    replace_child(i, std::move(made), factory_of<M>());
+    replace_child(i, std::move(name), std::move(made), factory_of<M>());
     return reference;
   }
   std::size_t child_count() const;
@@ -317,7 +319,8 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     register_child(std::move(name), std::move(module), factory_of<M>());
     return reference;
   }
-  void replace_child(std::size_t i, std::shared_ptr<Module> module, Factory factory);
+  void replace_child(std::size_t i, std::string name, std::shared_ptr<Module> module,
+                     Factory factory) noexcept;
   void share(std::string_view name, Module& module);
   State& state() const;
   const std::string& own_name() const;

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -115,28 +117,30 @@ class Pool {
 };
 
 // The pool of this process. After a fork() the workers exist in the parent alone. The child then
-// abandons the old pool, whose threads it can neither join nor destroy, and gets a new one.
+// abandons the old pool, whose threads it can neither join nor destroy: it constructs a new one in
+// its place, which needs no memory.
 class ProcessPool {
  public:
   ProcessPool() {
-    at_fork([] { current().pool_->lock(); }, [] { current().pool_->unlock(); },
-            [] { current().pool_ = new Pool; });
+    construct();
+    at_fork([] { pool().lock(); }, [] { pool().unlock(); }, [] { current().construct(); });
   }
-  ~ProcessPool() { delete pool_; }
+  ~ProcessPool() { pool_->~Pool(); }
   ProcessPool(const ProcessPool&) = delete;
   ProcessPool& operator=(const ProcessPool&) = delete;
 
-  static ProcessPool& current() {
-    static ProcessPool pool;
-    return pool;
-  }
-  Pool& pool() { return *pool_; }
+  static Pool& pool() { return *current().pool_; }
 
  private:
-  Pool* pool_ = new Pool;
-};
+  static ProcessPool& current() {
+    static ProcessPool of_this_process;
+    return of_this_process;
+  }
+  void construct() { pool_ = new (storage_) Pool; }
 
-Pool& pool() { return ProcessPool::current().pool(); }
+  alignas(Pool) std::byte storage_[sizeof(Pool)];
+  Pool* pool_ = nullptr;
+};
 
 thread_local bool inside_chunk = false;
 
@@ -156,7 +160,7 @@ void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
     f(begin, end);
     inside_chunk = false;
   };
-  pool().run(n, grain, RangeFunction(marked));
+  ProcessPool::pool().run(n, grain, RangeFunction(marked));
 }
 
 }  // namespace detail

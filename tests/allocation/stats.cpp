@@ -44,6 +44,8 @@ TEST_CASE("statistics of a model: set for all of its layers or none, whatever al
   fail_on("reset_running_stats", [](Net& m) { nn::reset_running_stats(m); });
   fail_on("select_stats",
           [](Net& m) { nn::select_stats(m, "a_name_that_is_long_enough", {.create = true}); });
+  fail_on("add_stats", [](Net& m) { nn::add_stats(m, "a_name_that_is_long_enough"); });
+  fail_on("stats_names", [](Net& m) { nn::stats_names(m); });
   fail_on("snapshot_stats", [](Net& m) { nn::snapshot_stats(m); });
   fail_on("audit_stats", [](Net& m) { to_string(nn::audit_stats(m)); });
   fail_on("StatsGuard", [](Net& m) { const nn::StatsGuard guard(m, nn::StatsMode::hold); });
@@ -51,6 +53,28 @@ TEST_CASE("statistics of a model: set for all of its layers or none, whatever al
     const nn::SelectStats guard(m, "a_name_that_is_long_enough", {.create = true});
   });
   fail_on("AccumulateStats", [](Net& m) { nn::AccumulateStats guard(m); });
+}
+
+TEST_CASE("named records: erased, renamed and copied in all layers or none, whatever fails") {
+  const auto fail_with_record = [](const char* name, auto call) {
+    const Tried tried = fail_every_allocation(name, [&] {
+      auto net = make();
+      nn::add_stats(*net, "a_name_that_is_long_enough");
+      return Trial{[=] { call(*net); }, [=] { return all_of(*net); },
+                   [=] {
+                     call(*net);
+                     return values_of(*net);
+                   },
+                   true};
+    });
+    CHECK(tried);
+  };
+  fail_with_record("erase_stats", [](Net& m) { nn::erase_stats(m, "a_name_that_is_long_enough"); });
+  fail_with_record("rename_stats", [](Net& m) {
+    nn::rename_stats(m, "a_name_that_is_long_enough", "another_name_that_is_long_enough");
+  });
+  fail_with_record("copy_stats",
+                   [](Net& m) { nn::copy_stats(m, "main", "a_name_that_is_long_enough"); });
 }
 
 TEST_CASE("statistics of a model: written to all of its layers or none, whatever fails") {

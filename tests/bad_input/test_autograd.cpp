@@ -251,3 +251,31 @@ TEST_CASE("bad input: no tensor takes a gradient that is not for it") {
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: backward() of several outputs, and of what is no longer there") {
+  static constexpr BadCall calls[] = {
+      {"backward: there are no outputs; give at least one", [](World&) { backward({}); }},
+      {"backward: 2 gradients for 1 outputs; give one each, or none",
+       [](World& w) {
+         backward({w.total}, {w.scalar, w.scalar});
+       }},
+      {"backward: the input [2, 3] does not require a gradient; use requires_grad_() before the "
+       "forward",
+       [](World& w) { w.total.backward({}, {.inputs = {w.x}}); }},
+      {"backward: an earlier backward() has freed the graph of this 'square'; give that backward() "
+       "retain_graph = true",
+       [](World&) {
+         const Tensor y = square(tensor(2, {.requires_grad = true}));
+         y.backward();
+         y.backward();
+       }},
+      {"detach_: [3] is a view of a tensor in a graph; use detach(), which gives a new tensor",
+       [](World& w) {
+         Tensor view = w.each[0];
+         view.detach_();
+       }},
+      {"record_joint: a tensor is saved for input 64; give 0 to 63",
+       [](World& w) { saved(w.x, {64}); }},
+  };
+  check_bad_calls(calls);
+}

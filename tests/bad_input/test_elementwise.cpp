@@ -136,3 +136,16 @@ TEST_CASE("bad input: a number that int64 cannot hold stands beside no int64 ten
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: options and operands that have no meaning") {
+  static constexpr BadCall calls[] = {
+      {"softplus: beta is 0; it must be finite and positive", [](World& w) { softplus(w.x, 0); }},
+      {"softplus: beta is inf; it must be finite and positive",
+       [](World& w) { w.x.softplus(HUGE_VAL); }},
+      {"remainder: int64 [2, 3] by [2, 3], which has a 0", [](World& w) { remainder(w.i, w.i); }},
+      {"&: float32 [2, 3] and float32 [2, 3] are no masks; compare first, or use logical_and() and "
+       "its like",
+       [](World& w) { w.x& w.x; }},
+  };
+  check_bad_calls(calls);
+}

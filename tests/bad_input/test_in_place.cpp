@@ -138,3 +138,20 @@ TEST_CASE(
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: const memory is not written to") {
+  static constexpr BadCall calls[] = {
+      {"add_: [2] lies in const memory given to from_blob(); write to a clone()",
+       [](World&) {
+         static const float v[2] = {1, 2};
+         Tensor t = from_blob(v, {2});
+         t.add_(1);
+       }},
+      {"parameter: [2] lies in const memory given to from_blob(); take a clone()",
+       [](World& w) {
+         static const float v[2] = {1, 2};
+         w.open.parameter("p", from_blob(v, {2}));
+       }},
+  };
+  check_bad_calls(calls);
+}

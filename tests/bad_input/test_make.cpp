@@ -181,3 +181,19 @@ TEST_CASE("bad input: memory that cannot be had names the op and the bytes") {
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: strides that do not fit a shape") {
+  static constexpr BadCall calls[] = {
+      {"from_blob: strides [1] for the shape [2, 2]; give one for each dimension",
+       [](World&) {
+         float v[4] = {};
+         from_blob(v, {2, 2}, {.strides = {1}});
+       }},
+      {"from_blob: strides [-1] for the shape [2]; none may be negative",
+       [](World&) {
+         float v[4] = {};
+         from_blob(v, {2}, {.strides = {-1}});
+       }},
+  };
+  check_bad_calls(calls);
+}

@@ -1,8 +1,25 @@
 // Models that cannot be built, and calls deep inside them.
 #include "support/world.h"
 
+#include <cairn/nn/clone.h>
+#include <cairn/nn/nan_guard.h>
+
 using namespace cairn;
 using namespace cairn::test;
+
+namespace {
+
+struct Log : nn::Module {
+  Tensor forward(const Tensor& x) override { return x.log(); }
+};
+
+struct CallsAnother : nn::Module {
+  nn::Linear& other;
+  explicit CallsAnother(nn::Linear& linear) : other(linear) {}
+  Tensor forward(const Tensor& x) override { return other(x); }
+};
+
+}  // namespace
 
 TEST_CASE("bad input: no name is given that cannot be one") {
   static constexpr BadCall calls[] = {
@@ -188,6 +205,58 @@ TEST_CASE("bad input: a module that cannot be, is moved from or cannot be conver
       {"Linear: the sizes of [9223372036854775807, 9223372036854775807] multiply to more than 2^63",
        [](World&) { nn::Linear(INT64_MAX, INT64_MAX); }},
       {"MSELoss: it was moved from", [](World& w) { w.moved_from_loss(w.x, w.x); }},
+  };
+  check_bad_calls(calls);
+}
+
+TEST_CASE("bad input: what containers, clones and guards refuse") {
+  static constexpr BadCall calls[] = {
+      {"Sequential: extend() by itself; give another one",
+       [](World& w) { w.net.extend(std::move(w.net)); }},
+      {"child: the name 'head' is taken in this module",
+       [](World&) {
+         nn::Sequential a, b;
+         a.push_back("head", nn::ReLU());
+         b.push_back("head", nn::ReLU());
+         a.extend(std::move(b));
+       }},
+      {"child: '3' is a module that holds this one; none is part of itself",
+       [](World&) {
+         nn::Sequential outer;
+         nn::Sequential& inside = outer.push_back(nn::Sequential());
+         nn::Sequential top;
+         top.push_back(std::move(outer));
+         inside.push_back(nn::ReLU());
+         inside.push_back(nn::ReLU());
+         inside.push_back(nn::ReLU());
+         inside.extend(std::move(top));
+       }},
+      {"replace: '0' is a module that holds this one; none is part of itself",
+       [](World& w) { w.inner.replace(0, std::move(w.net)); }},
+      {"Sequential: there is no module 9 of 3", [](World& w) { w.inner.replace(9, nn::ReLU()); }},
+      {"child: 'p' is a null pointer; give it a module",
+       [](World& w) { w.open.child("p", std::shared_ptr<nn::Module>()); }},
+      {"apply: the function is empty; give one that can be called",
+       [](World& w) { w.net.apply(nullptr); }},
+      {"clone: a new Open differs from this one in its own tensors; override make_like(), or "
+       "construct a "
+       "second model and use nn::copy_state()",
+       [](World& w) { nn::clone(w.open); }},
+      {"clone: a Linear is given as its base class Module; give it as what it is",
+       [](World& w) { nn::clone(static_cast<const nn::Module&>(w.last)); }},
+      {"CallsAnother: its forward called a Linear that is not registered in it, so that train(), "
+       "state_dict() and parameters() do not reach it; make it a member with child(\"name\", ...), "
+       "or call it as nn::external(module)(x) if it is meant to stay apart",
+       [](World& w) {
+         CallsAnother model(w.last);
+         model(w.x);
+       }},
+      {"log '1': the output [2, 3] is not finite: -inf at [0, 0]; its inputs are [2, 3] (finite)",
+       [](World& w) {
+         nn::Sequential model{nn::ReLU(), Log()};
+         const nn::NanGuard guard;
+         model(w.x - 1);
+       }},
   };
   check_bad_calls(calls);
 }

@@ -100,3 +100,11 @@ TEST_CASE("bad input: nothing is drawn that cannot be") {
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: no probability") {
+  static constexpr BadCall calls[] = {
+      {"bernoulli: [2, 3] has a value that is no probability; give 0 to 1",
+       [](World& w) { bernoulli(w.x); }},
+  };
+  check_bad_calls(calls);
+}

@@ -1,6 +1,8 @@
 // Dimensions and values that cannot be folded.
 #include "support/world.h"
 
+#include <cmath>
+
 using namespace cairn;
 using namespace cairn::test;
 
@@ -65,6 +67,15 @@ TEST_CASE(
        [](World& w) { log_softmax(w.x, INT64_MIN); }},
       {"log_softmax: [2, 3] has no dimension 2; give one from -2 to 1",
        [](World& w) { log_softmax(w.i, 2); }},
+  };
+  check_bad_calls(calls);
+}
+
+TEST_CASE("bad input: a norm of no order") {
+  static constexpr BadCall calls[] = {
+      {"norm: p is NaN, for [2, 3]", [](World& w) { norm(w.x, NAN); }},
+      {"norm: not defined for int64 [2, 3]; use .to(DType::float32) first",
+       [](World& w) { norm(w.i); }},
   };
   check_bad_calls(calls);
 }

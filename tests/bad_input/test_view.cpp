@@ -141,3 +141,10 @@ TEST_CASE("bad input: no view is taken that cannot be") {
   };
   check_bad_calls(calls);
 }
+
+TEST_CASE("bad input: no pieces") {
+  static constexpr BadCall calls[] = {
+      {"chunk: [2, 3] into 0 pieces; give at least 1", [](World& w) { chunk(w.x, 0); }},
+  };
+  check_bad_calls(calls);
+}

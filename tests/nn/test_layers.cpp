@@ -57,8 +57,7 @@ TEST_CASE("sequential: extend() moves the modules of another one to the end") {
   CHECK(m.state_dict().contains("head.bias"));
   CHECK(m(zeros({2, 1})).shape() == Shape{2, 1});
   CHECK_ERROR_MENTIONS(m[2](zeros({2, 9})), "linear '2':");  // it has the new name
-  // NOLINTNEXTLINE(bugprone-use-after-move, clang-analyzer-cplusplus.Move): what it says then
-  CHECK_ERROR_MENTIONS(more(zeros({2, 2})), "was moved from");
+  CHECK(more.size() == 0);  // NOLINT(bugprone-use-after-move, clang-analyzer-cplusplus.Move)
 
   Sequential taken;
   taken.push_back("head", ReLU());

@@ -251,7 +251,7 @@ TEST_CASE("module: apply() visits each module once, those inside a module first"
     if (auto* linear = dynamic_cast<Linear*>(&module)) linear->weight.detach().fill_(0.5);
   });
   CHECK(equal(first.weight, full({2, 2}, 0.5)));
-  CHECK_ERROR_MENTIONS(m.apply(nullptr), "Named:", "apply", "the function is empty");
+  CHECK_ERROR_MENTIONS(m.apply(nullptr), "apply:", "the function is empty");
 }
 
 TEST_CASE("module: buffers() lists what state_dict() lists") {
