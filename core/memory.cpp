@@ -116,24 +116,31 @@ thread_local ThreadLists thread_lists;
 
 [[maybe_unused]] bool is_local(SizeClass c) { return c.bytes <= small_limit && !thread_lists_gone; }
 
+[[maybe_unused]] void* from_pool(SizeClass c) {
+  void* block = nullptr;
+  if (is_local(c)) {
+    block = thread_lists.take(c);
+  } else {
+    const std::lock_guard lock(shared().mutex);
+    block = shared().lists.take(c);
+  }
+  if (block == nullptr) block = from_system(c.bytes);
+  if (block == nullptr) {  // free the caches and try again
+    release_cached_memory();
+    block = from_system(c.bytes);
+  }
+  return block;
+}
+
 }  // namespace
 
 void* allocate(const char* op, std::size_t bytes) {
   void* block = nullptr;
   if (bytes < std::size_t{1} << 62) {
-    const SizeClass c = size_class(bytes);
     if constexpr (pooled) {
-      if (is_local(c)) {
-        block = thread_lists.take(c);
-      } else {
-        const std::lock_guard lock(shared().mutex);
-        block = shared().lists.take(c);
-      }
-    }
-    if (block == nullptr) block = from_system(pooled ? c.bytes : bytes);
-    if (block == nullptr && pooled) {  // free the caches and try again
-      release_cached_memory();
-      block = from_system(c.bytes);
+      block = from_pool(size_class(bytes));
+    } else {
+      block = from_system(bytes);
     }
   }
   if (block == nullptr) throw OutOfMemory(op, bytes);

@@ -63,14 +63,18 @@ class NanGuard::Watch final : public detail::Observer {
       const std::string found = not_finite(dx[i].value);
       if (found.empty()) continue;
       const std::string given = not_finite(dy);
-      Error error(fmt::format(
-          "{}: the gradient of input {}, {}, is not finite: {}; the gradient of the output, {}, is "
-          "{}",
-          node.name(), i, dx[i].value.shape(), found, dy.shape(),
-          given.empty() ? "finite" : "not finite already: " + given));
-      const auto path = paths_.find(&node);
-      if (path != paths_.end() && !path->second.empty()) error.enter(path->second);
-      throw error;
+      try {
+        check(
+            false,
+            "{}: the gradient of input {}, {}, is not finite: {}; the gradient of the output, {}, "
+            "is {}",
+            node.name(), i, dx[i].value.shape(), found, dy.shape(),
+            given.empty() ? "finite" : "not finite already: " + given);
+      } catch (Error& error) {
+        const auto path = paths_.find(&node);
+        if (path != paths_.end() && !path->second.empty()) error.enter(path->second);
+        throw;
+      }
     }
   }
 

@@ -306,6 +306,7 @@ class Walk {
           edge.dtype);
     if (g.shape() != edge.shape) g = detail::sum_to(from, g, edge.shape);
     if (edge.leaf && edge.leaf->walk != this) stage(edge.leaf, true);
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): wants() says that there is one of them
     Tensor& sum = edge.node ? edge.node->dy_sum : edge.leaf->staged;
     if (!sum.defined()) {
       sum = std::move(g);

@@ -223,9 +223,12 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t n, int64_t d) {
   d = detail::wrap_dim("chunk", d, x.shape());
   check(n >= 1, "chunk: {} into {} pieces; give at least 1", x.shape(), n);
   const int64_t length = x.size(d);
-  if (length == 0) return std::vector<Tensor>(static_cast<std::size_t>(n), x.slice(d, 0, 0));
-  const int64_t size = (length - 1) / n + 1;
   std::vector<Tensor> pieces;
+  if (length == 0) {
+    pieces.assign(static_cast<std::size_t>(n), x.slice(d, 0, 0));
+    return pieces;
+  }
+  const int64_t size = (length - 1) / n + 1;
   for (int64_t begin = 0; begin < length; begin += size) {
     pieces.push_back(x.slice(d, begin, std::min(begin + size, length)));
   }
