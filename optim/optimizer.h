@@ -84,8 +84,8 @@ class CAIRN_API OptimizerOf : public Optimizer {
 
   /// An option that is not given is the one that the optimizer was built with, as in PyTorch.
   /// Throws Error for an empty list, for options out of range, and for a parameter that is not a
-  /// floating leaf, is a buffer, is expanded or read-only, or is in a group already. A leaf need not
-  /// require a gradient: step() skips what has none.
+  /// floating leaf, is a buffer, is expanded or read-only, or is in a group already. A leaf need
+  /// not require a gradient: step() skips what has none.
   void add_group(const std::vector<Tensor>& params, const GroupOptions& options = {});
   std::span<Group> groups() { return check_in_use(), groups_; }
   std::span<const Group> groups() const { return check_in_use(), groups_; }

@@ -156,10 +156,9 @@ Tensor norm(const Tensor& x, Scalar power, const Dims& dims, bool keepdim) {
   }
   const Reduced to("norm", x, dims, keepdim);
   if (p == 0) {
-    return record("norm", (x != 0).sum(dims, keepdim).to(x.dtype()),
-                  wrt(x, [from = x.shape()](auto& dy) {
-                    return zeros(from, {.dtype = dy.dtype()});
-                  }));
+    return record(
+        "norm", (x != 0).sum(dims, keepdim).to(x.dtype()),
+        wrt(x, [from = x.shape()](auto& dy) { return zeros(from, {.dtype = dy.dtype()}); }));
   }
   Tensor y = new_tensor("norm", to.result, x.dtype());
   detail::dispatch_floating(x.dtype(), [&]<class T>(T) {

@@ -102,7 +102,7 @@ TEST_CASE("call: settings count as they were when the layer ran") {
 
 TEST_CASE("call: writes inside a forward act at once, and its updates come on top") {
   Scripted m([](Scripted& s, const Tensor& v) {
-    const Tensor y = s.bn(v);
+    Tensor y = s.bn(v);
     s.bn.running_mean.copy_(full({2}, 10));
     CHECK(s.bn.running_mean.at<float>({0}) == 10);
     return y;
@@ -115,7 +115,7 @@ TEST_CASE("call: the count reads as before inside the call; a layer used twice c
   Scripted m([](Scripted& s, const Tensor& v) {
     s.bn(v);
     CHECK(count(s.bn) == 0);
-    const Tensor y = s.bn(v + 2);
+    Tensor y = s.bn(v + 2);
     CHECK(count(s.bn) == 0);
     return y;
   });
