@@ -22,7 +22,7 @@ struct SizeClass {
   std::size_t index, bytes;
 };
 
-SizeClass size_class(std::size_t bytes) {
+[[maybe_unused]] SizeClass size_class(std::size_t bytes) {
   constexpr std::size_t step = 64, linear_limit = 1024;
   if (bytes <= linear_limit) {
     const std::size_t index = bytes == 0 ? 0 : (bytes - 1) / step;

@@ -67,18 +67,18 @@ void OptimizerOf<Rule>::add(const std::vector<Tensor>& params, const Options& op
 }
 
 template <class Rule>
-void OptimizerOf<Rule>::add_group(const std::vector<Tensor>& params, const GroupOptions& given) {
+void OptimizerOf<Rule>::add_group(const std::vector<Tensor>& params, const GroupOptions& options) {
   check_in_use();
-  Options options = built_with_;
-  Rule::each_option(given, [&](std::string_view name, const auto& value) {
-    Rule::each_option(options, [&](std::string_view other, auto& option) {
+  Options resolved = built_with_;
+  Rule::each_option(options, [&](std::string_view name, const auto& value) {
+    Rule::each_option(resolved, [&](std::string_view other, auto& option) {
       if constexpr (std::is_same_v<decltype(*value),
                                    const std::remove_reference_t<decltype(option)>&>) {
         if (value && other == name) option = *value;
       }
     });
   });
-  add(params, options);
+  add(params, resolved);
 }
 
 template <class Rule>

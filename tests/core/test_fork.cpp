@@ -27,7 +27,7 @@ using namespace cairn::test;
 namespace {
 
 // A large op, a product, random numbers and a backward.
-double work() {
+[[maybe_unused]] double work() {
   manual_seed(5);
   const Tensor x = randn({300, 300}).requires_grad_(true);
   const Tensor y = matmul(exp(x * 0.1), x);

@@ -48,6 +48,7 @@ int main() {
 
   const auto snapshot = nn::snapshot_stats(model);
   std::vector<Tensor> batches;
+  batches.reserve(20);
   for (int i = 0; i < 20; ++i) batches.push_back(in_other_domain(randn({64, 4})));
   nn::estimate_running_stats(model, batches);
   const double adapted = accuracy(model, x_other, y);

@@ -56,7 +56,8 @@ class Pricer {
 void run() {
   std::vector<Pricer::Flat> flats;
   for (int i = 0; i < 64; ++i) {
-    const float area = 30 + static_cast<float>(i % 8) * 10, age = static_cast<float>(i / 8) * 5;
+    const int column = i % 8, row = i / 8;
+    const float area = 30 + static_cast<float>(column) * 10, age = static_cast<float>(row) * 5;
     flats.push_back({area, age, area * 0.05F - age * 0.03F});
   }
   const auto pricer = std::make_unique<Pricer>();
