@@ -197,10 +197,16 @@ Tensor prod(const Tensor& x, const Dims& dims, bool keepdim) {
   while (y.size(1) > 1) {
     const int64_t half = y.size(1) / 2;
     const Tensor product = y.slice(1, 0, half) * y.slice(1, half, 2 * half);
-    y = y.size(1) % 2 == 0 ? product : cat({product, y.slice(1, 2 * half, y.size(1))}, 1);
+    if (y.size(1) % 2 == 0) {
+      y = product;
+    } else {
+      const Tensor last = y.slice(1, 2 * half, y.size(1));
+      y = cat({product, last}, 1);
+    }
   }
-  return to.count == 1 ? y.reshape(to.result).clone()
-                       : detail::as_result("prod", y.reshape(to.result));
+  y = y.reshape(to.result);
+  if (to.count == 1) return y.clone();
+  return detail::as_result("prod", y);
 }
 
 namespace {
