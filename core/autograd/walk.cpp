@@ -101,9 +101,8 @@ class Walk {
       const Tensor g = impl.slot->walk == this ? impl.slot->staged : Tensor();
       return g.defined() ? detail::owned(after_hooks(*impl.slot, g)) : Tensor();
     }
-    const auto found = std::find_if(node_targets_.begin(), node_targets_.end(),
-                                    [&](const auto& t) { return t.first == &*impl.node; });
-    return found->second.defined() ? detail::owned(found->second) : Tensor();
+    const Tensor& g = find_target(*impl.node)->gradient;
+    return g.defined() ? detail::owned(g) : Tensor();
   }
 
   // Stages the gradients of those targets that ops computed, so that commit() accumulates them.
@@ -165,6 +164,12 @@ class Walk {
     bool of_leaf;  // hooks of a leaf run in commit(), those of an op's output in visit()
     Tensor outer_sum;
     const void* outer_walk;
+  };
+
+  // A target that an op computed, with the gradient that arrived there.
+  struct NodeTarget {
+    const Node* node;
+    Tensor gradient = {};
   };
 
   void stage(const Ref<GradSlot>& slot, bool of_leaf) {
@@ -239,11 +244,13 @@ class Walk {
     for (const Tensor& target : targets) {
       const detail::TensorImpl& impl = target.impl();
       if (impl.node) {
-        node_targets_.emplace_back(&*impl.node, Tensor());
+        node_targets_.push_back({&*impl.node});
       } else {
         leaf_targets_.push_back(impl.slot.get());
       }
     }
+    std::ranges::sort(leaf_targets_);
+    std::ranges::sort(node_targets_, {}, &NodeTarget::node);
     // NOLINTNEXTLINE(modernize-loop-convert): the loop goes backwards
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       const auto edges = (*node)->edges();
@@ -258,12 +265,17 @@ class Walk {
     return edge.leaf && is_target(*edge.leaf);
   }
   bool is_target(const GradSlot& leaf) const {
-    return !selective_ ||
-           std::find(leaf_targets_.begin(), leaf_targets_.end(), &leaf) != leaf_targets_.end();
+    return !selective_ || std::ranges::binary_search(leaf_targets_, &leaf);
   }
   bool is_target(const Node& node) const {
-    return std::any_of(node_targets_.begin(), node_targets_.end(),
-                       [&](const auto& target) { return target.first == &node; });
+    return std::ranges::binary_search(node_targets_, &node, {}, &NodeTarget::node);
+  }
+
+  // The entry of a node among the targets, or null. A node that was given twice has one entry that
+  // counts, the first.
+  NodeTarget* find_target(const Node& node) {
+    const auto found = std::ranges::lower_bound(node_targets_, &node, {}, &NodeTarget::node);
+    return found != node_targets_.end() && found->node == &node ? &*found : nullptr;
   }
 
   void visit(Node& node) {
@@ -276,9 +288,7 @@ class Walk {
         node.slot->staged = dy;
       }
     }
-    for (auto& [target, gradient] : node_targets_) {
-      if (target == &node) gradient = dy;
-    }
+    if (NodeTarget* const target = find_target(node)) target->gradient = dy;
     if (!node.needed) return;
 
     const std::span<const Edge> edges = node.edges();
@@ -338,8 +348,8 @@ class Walk {
   std::vector<Root> roots_;   // keep the graph alive, even if a hook releases it
   std::vector<Node*> order_;  // as found; later sorted
   std::vector<Staged> staged_;
-  bool selective_ = false;                                    // are there targets?
-  std::vector<std::pair<const Node*, Tensor>> node_targets_;  // with their gradients
+  bool selective_ = false;                // are there targets?
+  std::vector<NodeTarget> node_targets_;  // sorted, as are the leaves, for there may be thousands
   std::vector<const GradSlot*> leaf_targets_;
 };
 

@@ -29,6 +29,22 @@ TEST_CASE("backward: with inputs, only their .grad accumulates") {
   CHECK_ERROR_MENTIONS(sum(a).backward({}, {.inputs = {Tensor()}}), "backward:", "undefined");
 }
 
+TEST_CASE("grad: many inputs, of which some are results and some are given twice") {
+  std::vector<Tensor> inputs, outputs;
+  for (int64_t i = 0; i < 100; ++i) {
+    const Tensor x = leaf({i});
+    const Tensor h = x * x;
+    inputs.insert(inputs.end(), {h, x, h});
+    outputs.push_back(sum(h * 3));
+  }
+  const std::vector<Tensor> g = grad(outputs, inputs);
+  for (int64_t i = 0; i < 100; ++i) {
+    CHECK(equal(g[static_cast<std::size_t>(3 * i)], tensor({3})));
+    CHECK(equal(g[static_cast<std::size_t>(3 * i + 1)], tensor({6 * i})));
+    CHECK(equal(g[static_cast<std::size_t>(3 * i + 2)], tensor({3})));
+  }
+}
+
 TEST_CASE("backward: several outputs at once") {
   const Tensor x = leaf({1, 2});
   const Tensor h = x * x;  // a part that both share, walked once
