@@ -3,17 +3,28 @@
 
 #include <cairn/core/tensor.h>
 
+#include <list>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace cairn {
 
 /// Iterates as (name, tensor), in the order of insertion. Copies of a StateDict share the tensors.
+/// The time to find a name does not depend on how many there are.
 class CAIRN_API StateDict {
  public:
-  using Item = std::pair<std::string, Tensor>;
+  using Item = std::pair<const std::string, Tensor>;
+
+  StateDict() = default;
+  StateDict(const StateDict& other);
+  StateDict(StateDict&& other) noexcept { swap(other); }
+  StateDict& operator=(StateDict other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~StateDict() = default;
 
   std::size_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
@@ -35,7 +46,13 @@ class CAIRN_API StateDict {
 
  private:
   const Item* find(std::string_view name) const;
-  std::vector<Item> items_;
+  void swap(StateDict& other) noexcept {
+    items_.swap(other.items_);
+    index_.swap(other.index_);
+  }
+
+  std::list<Item> items_;  // keeps its items where they are, so that the index can point to them
+  std::unordered_map<std::string_view, std::list<Item>::iterator> index_;
 };
 
 }  // namespace cairn
