@@ -45,31 +45,38 @@ Tensor Module::forward(const Tensor&) {
 void Module::State::check_name(const char* what, std::string_view own) const {
   check(!own.empty() && own.find('.') == std::string_view::npos,
         "{}: the name '{}' is empty or has a dot", what, own);
-  const auto is_taken = [own](const auto& items) {
-    return std::any_of(items.begin(), items.end(), [&](auto& item) { return item.first == own; });
-  };
-  check(!is_taken(parameters) && !is_taken(buffers) && !is_taken(children),
-        "{}: the name '{}' is taken in this module", what, own);
+  check(!names.contains(std::string(own)), "{}: the name '{}' is taken in this module", what, own);
+}
+
+// Makes room for `more` items, so that adding them cannot fail. The room at least doubles: many
+// items, added one by one, are then moved a few times each.
+template <class T>
+static void make_room(std::vector<T>& items, std::size_t more = 1) {
+  if (items.capacity() - items.size() < more) items.reserve(2 * items.size() + more);
 }
 
 Parameter& Module::parameter(std::string_view name, Tensor value) {
   State& s = state();
   s.check_name("parameter", name);
-  std::string key(name);
-  auto full_name = std::make_shared<const detail::Name>(detail::Name{key, s.name});
-  s.parameters.reserve(s.parameters.size() + 1);
+  make_room(s.parameters);
+  NewName made(s, name);
+  auto full_name = std::make_shared<const detail::Name>(detail::Name{made.own, s.name});
   auto p = std::make_unique<Parameter>(std::move(value));  // from here on nothing can fail
   if (p->defined()) detail::set_name(*p, std::move(full_name));
+  made.release();
   s.checked = false;
-  return *s.parameters.emplace_back(std::move(key), std::move(p)).second;
+  return *s.parameters.emplace_back(std::move(made.key), std::move(p)).second;
 }
 
 Buffer& Module::buffer(std::string_view name, const Tensor& value) {
   State& s = state();
   s.check_name("buffer", name);
   check(value.defined(), "buffer: '{}' is undefined; give it its first values", name);
-  std::unique_ptr<Buffer> b(new Buffer(*this, value));
-  return *s.buffers.emplace_back(name, std::move(b)).second;
+  make_room(s.buffers);
+  NewName made(s, name);
+  std::unique_ptr<Buffer> b(new Buffer(*this, value));  // from here on nothing can fail
+  made.release();
+  return *s.buffers.emplace_back(std::move(made.key), std::move(b)).second;
 }
 
 void Module::check_not_inside(const char* what, std::string_view name, const Module& module) const {
@@ -79,17 +86,26 @@ void Module::check_not_inside(const char* what, std::string_view name, const Mod
   }
 }
 
-Module::ChildName Module::check_child(std::string_view name, const Module& module) {
+Module::NewName::NewName(State& holder, std::string_view name)
+    : key(name), own(name), holder_(&holder) {
+  holder.names.insert(key);
+}
+Module::NewName::~NewName() {
+  if (holder_ != nullptr) holder_->names.erase(own);
+}
+
+Module::NewName Module::check_child(std::string_view name, const Module& module) {
   State& s = state();
   s.check_name("child", name);
   check_not_inside("child", name, module);
-  s.children.reserve(s.children.size() + 1);
-  return {std::string(name), std::string(name)};
+  make_room(s.children);
+  return {s, name};
 }
 
-void Module::register_child(ChildName&& name, std::shared_ptr<Module> module,
+void Module::register_child(NewName&& name, std::shared_ptr<Module> module,
                             Factory factory) noexcept {
   module->state_->factory = factory;
+  name.release();
   detail::Name& its_name = *module->state_->name;
   its_name.own = std::move(name.own);
   its_name.owner = state_->name;
@@ -98,19 +114,20 @@ void Module::register_child(ChildName&& name, std::shared_ptr<Module> module,
 }
 
 void Module::share(std::string_view name, Module& module) {
-  ChildName names = check_child(name, module);
+  NewName names = check_child(name, module);
   std::shared_ptr<Module> owner = module.weak_from_this().lock();
   check(owner != nullptr,
         "child: '{}' is a module that is registered nowhere; move it in: child(\"{}\", "
         "std::move(module))",
         name, name);
+  names.release();
   state().checked = false;
   state().children.emplace_back(std::move(names.key), std::move(owner));
 }
 
 Module& Module::child(std::string_view name, std::shared_ptr<Module> module) {
   check(module != nullptr, "child: '{}' is a null pointer; give it a module", name);
-  ChildName names = check_child(name, *module);
+  NewName names = check_child(name, *module);
   Module& reference = *module;
   register_child(std::move(names), std::move(module), reference.state().factory);
   return reference;
@@ -118,16 +135,17 @@ Module& Module::child(std::string_view name, std::shared_ptr<Module> module) {
 
 void Module::take_children(Module& other, const std::vector<std::string>& names) {
   State &s = state(), &from = other.state();
-  std::vector<ChildName> made;
+  std::vector<NewName> made;
   for (std::size_t i = 0; i < names.size(); ++i) {
     s.check_name("child", names[i]);
     check_not_inside("child", names[i], *from.children[i].second);
-    made.push_back({names[i], names[i]});
+    made.emplace_back(s, names[i]);
   }
-  s.children.reserve(s.children.size() + names.size());
+  make_room(s.children, names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {  // from here on nothing can fail
     std::shared_ptr<Module>& module = from.children[i].second;
     const Factory factory = module->state_->factory;
+    from.names.erase(from.children[i].first);
     register_child(std::move(made[i]), std::move(module), factory);
   }
   from.children.clear();

@@ -240,7 +240,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   /// Moves a module in. Throws Error if it contains this module; it is not moved then.
   template <std::derived_from<Module> M>
   M& child(std::string_view name, M&& module) {
-    ChildName names = check_child(name, module);
+    NewName names = check_child(name, module);
     return add_child(std::move(names), std::make_shared<M>(std::forward<M>(module)));
   }
   /// Constructs a module in place, for a class that cannot be moved: child<Net>("net", args...).
@@ -248,7 +248,7 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   requires(!(std::same_as<std::remove_cvref_t<Args>, M> || ...)) M& child(std::string_view name,
                                                                           Args&&... args) {
     auto module = std::make_shared<M>(std::forward<Args>(args)...);
-    ChildName names = check_child(name, *module);
+    NewName names = check_child(name, *module);
     return add_child(std::move(names), std::move(module));
   }
   /// Registers a module a second time, under another name or in another module. Throws Error if it
@@ -295,13 +295,24 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
   friend class cairn::Buffer;
   friend class detail::CallScope;
   struct State;
-  // Two copies of a child's name: `key` for this module's list, `own` for the child. Both are made
-  // before the child is moved in, because nothing may fail after that.
-  struct ChildName {
+  // The name of an item that is being made. It is taken already, and free again if the item is not
+  // registered. `key` is for this module's list, and `own` for a child, which knows its name, too:
+  // both exist before anything is moved in, because nothing may fail after that.
+  class CAIRN_API NewName {
+   public:
+    NewName(State& holder, std::string_view name);
+    NewName(NewName&& other) noexcept
+        : key(std::move(other.key)), own(std::move(other.own)), holder_(other.release()) {}
+    ~NewName();
+    State* release() noexcept { return std::exchange(holder_, nullptr); }
+
     std::string key, own;
+
+   private:
+    State* holder_;
   };
 
-  ChildName check_child(std::string_view name, const Module& module);
+  NewName check_child(std::string_view name, const Module& module);
   using Factory = std::shared_ptr<Module> (*)();  // default-constructs a module
   template <class M>
   static constexpr Factory factory_of() {
@@ -312,9 +323,9 @@ class CAIRN_API Module : public std::enable_shared_from_this<Module> {
     }
   }
   void check_not_inside(const char* what, std::string_view name, const Module& module) const;
-  void register_child(ChildName&& name, std::shared_ptr<Module> module, Factory factory) noexcept;
+  void register_child(NewName&& name, std::shared_ptr<Module> module, Factory factory) noexcept;
   template <class M>
-  M& add_child(ChildName&& name, std::shared_ptr<M> module) noexcept {
+  M& add_child(NewName&& name, std::shared_ptr<M> module) noexcept {
     M& reference = *module;
     register_child(std::move(name), std::move(module), factory_of<M>());
     return reference;

@@ -5,6 +5,7 @@
 #include <cairn/nn/module.h>
 
 #include <atomic>
+#include <unordered_set>
 
 namespace cairn::nn {
 
@@ -14,6 +15,7 @@ struct Module::State {
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters;
   std::vector<std::pair<std::string, std::unique_ptr<Buffer>>> buffers;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children;
+  std::unordered_set<std::string> names;  // of all three, to see at once whether a name is taken
   Factory factory = nullptr;  // of new_like(); null: the class has make_like(), or neither
   bool training = true;
   std::atomic<bool> checked{false};         // has the check for unregistered tensors passed?

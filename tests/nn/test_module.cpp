@@ -41,6 +41,23 @@ TEST_CASE("module: names are listed in order") {
   CHECK(names_of(m) == std::vector<std::string>{"weight", "fc.weight", "fc.bias"});
 }
 
+TEST_CASE("module: a name is free again if nothing was registered under it, or if it moved away") {
+  Named model;
+  Named inside;
+  CHECK_ERROR_MENTIONS(model.child("up", std::move(model)), "none is part of itself");
+  model.child("up", std::move(inside));
+  CHECK_ERROR_MENTIONS(model.buffer("up", zeros({})), "'up' is taken");
+
+  Sequential a{Linear(2, 2)}, b{Linear(2, 2)};
+  a.push_back("head", ReLU());
+  a.extend(std::move(b));
+  b.push_back("head", Linear(2, 1));
+  CHECK_ERROR_MENTIONS(a.extend(std::move(b)), "'head' is taken");
+  CHECK(b.size() == 1);
+  b.push_back("0", ReLU());
+  CHECK(names_of(a) == std::vector<std::string>{"0.weight", "0.bias", "2.weight", "2.bias"});
+}
+
 TEST_CASE("module: an absent parameter takes its name, and is not listed") {
   Named m;
   CHECK_FALSE(m.parameter("bias", Tensor()).defined());
