@@ -100,18 +100,12 @@ template <class Rule>
 void OptimizerOf<Rule>::step() {
   check_in_use();
   const NoGrad guard;
-  struct Step {
-    const Group& group;
+  struct Missing {
     const Tensor& param;
-    Tensor gradient;
-    typename Group::State& state;
-    typename Group::State next;  // replaces the state
-    bool first = false;          // was a state just created?
+    Tensor& state;
+    Tensor value;
   };
-  std::vector<Step> steps;
-  std::size_t count = 0;
-  for (const Group& group : groups_) count += group.params_.size();
-  steps.reserve(count);
+  std::vector<Missing> missing;  // in the order of the parameters; usually the first step's alone
   for (std::size_t k = 0; k < groups_.size(); ++k) {
     Group& group = groups_[k];
     Rule::check_options(k, group);
@@ -119,23 +113,32 @@ void OptimizerOf<Rule>::step() {
       const Tensor& p = group.params_[i];
       check_parameter(Rule::name, k, i, p);
       if (!p.grad().defined()) continue;
-      Step& step = steps.emplace_back(Step{group, p, p.grad(), group.state_[i], group.state_[i]});
-      for (std::size_t s = 0; s < step.next.size(); ++s) {
+      for (std::size_t s = 0; s < group.state_[i].size(); ++s) {
         if (!Rule::uses(group, s)) continue;
+        Tensor& state = group.state_[i][s];
         const StateName& name = Rule::state_names[s];
         const DType dtype = state_dtype(name, p);
-        if (step.next[s].defined()) {
-          step.next[s] = step.next[s].to(dtype);  // the model may have been converted
-        } else {
-          step.next[s] = zeros(state_shape(name, p), {.dtype = dtype});
-          step.first = true;
+        if (!state.defined()) {
+          missing.push_back({p, state, zeros(state_shape(name, p), {.dtype = dtype})});
+        } else if (state.dtype() != dtype) {  // the model was converted
+          missing.push_back({p, state, state.to(dtype)});
         }
       }
     }
   }
-  for (Step& step : steps) {  // from here on nothing can fail
-    step.state.swap(step.next);
-    Rule::update(step.group, step.param, step.gradient, step.state, step.first);
+
+  auto next = missing.begin();  // from here on nothing can fail
+  for (Group& group : groups_) {
+    for (std::size_t i = 0; i < group.params_.size(); ++i) {
+      const Tensor& p = group.params_[i];
+      bool first = false;  // was a state just created?
+      for (; next != missing.end() && &next->param == &p; ++next) {
+        first = first || !next->state.defined();
+        std::swap(next->state, next->value);
+      }
+      const Tensor gradient = p.grad();
+      if (gradient.defined()) Rule::update(group, p, gradient, group.state_[i], first);
+    }
   }
 }
 
