@@ -1,6 +1,7 @@
 // The build information. The rest of machine.h is in memory.cpp and internal/parallel.cpp.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/blas.h>
+#include <cairn/core/internal/processors.h>
 #include <cairn/core/machine.h>
 
 #include <fmt/format.h>
@@ -28,7 +29,8 @@ BuildInfo build_info() {
                    .compiler = compiler(),
                    .blas = blas::description(),
                    .blas_core = blas::core(),
-                   .instruction_set = instruction_set};
+                   .instruction_set = instruction_set,
+                   .threads = detail::describe_default_threads()};
 }
 
 std::string to_string(const MemoryStats& stats) {
@@ -37,8 +39,8 @@ std::string to_string(const MemoryStats& stats) {
 }
 
 std::string to_string(const BuildInfo& info) {
-  return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}", info.version, info.compiler,
-                     info.instruction_set, info.blas, info.blas_core);
+  return fmt::format("cairn {} ({}, {}); BLAS: {}, core {}; threads: {}", info.version,
+                     info.compiler, info.instruction_set, info.blas, info.blas_core, info.threads);
 }
 
 }  // namespace cairn

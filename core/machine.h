@@ -9,7 +9,9 @@
 namespace cairn {
 
 /// Sets how many threads a large op may use, the calling one included. The default is the number
-/// of processors. The number never changes a result. Throws Error unless n is 1 to 4096.
+/// of processors that the process may use, by its affinity mask and its cgroup's quota, or what the
+/// environment variable CAIRN_NUM_THREADS says. The number never changes a result. Throws Error
+/// unless n is 1 to 4096.
 CAIRN_API void set_num_threads(int64_t n);
 CAIRN_API int64_t num_threads();
 
@@ -34,6 +36,7 @@ struct BuildInfo {
   std::string blas;             ///< OpenBLAS's own description, or "CBLAS" for another library
   std::string blas_core;        ///< the CPU core for which OpenBLAS chose its kernels
   std::string instruction_set;  ///< what Cairn's own kernels are compiled for
+  std::string threads;          ///< how many an op uses by default, and why
 };
 CAIRN_API BuildInfo build_info();
 

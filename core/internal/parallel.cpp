@@ -3,6 +3,7 @@
 // chunks alone, with the same result.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/processors.h>
 #include <cairn/core/machine.h>
 
 #include <pthread.h>
@@ -23,7 +24,7 @@ namespace {
 
 // How many threads may work at an op.
 std::atomic<int64_t>& wanted_threads() {
-  static std::atomic<int64_t> wanted{std::max<int64_t>(1, std::thread::hardware_concurrency())};
+  static std::atomic<int64_t> wanted{default_threads()};
   return wanted;
 }
 
@@ -166,8 +167,8 @@ void run_chunks(int64_t n, int64_t grain, RangeFunction f) noexcept {
 }  // namespace detail
 
 void set_num_threads(int64_t n) {
-  constexpr int64_t max_threads = 4096;  // each thread is started, so bound their number
-  check(n >= 1 && n <= max_threads, "set_num_threads: {} threads; give 1 to {}", n, max_threads);
+  check(n >= 1 && n <= detail::max_threads, "set_num_threads: {} threads; give 1 to {}", n,
+        detail::max_threads);
   detail::wanted_threads().store(n, std::memory_order_relaxed);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cairn/core/autograd.h>
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/processors.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/random.h>
 
@@ -99,4 +100,17 @@ TEST_CASE("parallel_for: works from within a chunk and from several threads at o
   nested();
   other.join();
   CHECK(total == 20'000);
+}
+
+TEST_CASE("threads: the default is read from the environment and from the cgroup") {
+  CHECK(detail::parse_threads("3") == 3);
+  for (const char* text : {"", "0", "-1", "3 ", "4097", "three", "99999999999999999999"}) {
+    CHECK(detail::parse_threads(text) == 0);
+  }
+  CHECK(detail::parse_quota("250000 100000") == 2);
+  CHECK(detail::parse_quota("50000 100000") == 1);
+  for (const char* text : {"max 100000", "", "100000", "0 100000", "100000 0"}) {
+    CHECK(detail::parse_quota(text) == 0);
+  }
+  CHECK(detail::default_threads() >= 1);
 }
