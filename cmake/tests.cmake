@@ -9,6 +9,9 @@ if(doctest_FOUND)
   target_link_libraries(cairn_tests PRIVATE doctest::doctest)
   set_source_files_properties(tests/support/golden.cpp PROPERTIES
     COMPILE_DEFINITIONS CAIRN_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
+  # Whether freed blocks are kept, which tests/core/test_memory.cpp tests.
+  set_source_files_properties(tests/core/test_memory.cpp PROPERTIES
+    COMPILE_DEFINITIONS CAIRN_TEST_POOLS=$<BOOL:${CAIRN_POOLS}>)
   add_test(NAME unit COMMAND cairn_tests)
 
   # The C++ blocks of the documentation are compiled and run: a test includes each of them.

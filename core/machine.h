@@ -18,12 +18,15 @@ CAIRN_API int64_t num_threads();
 /// The memory that Cairn holds, in bytes.
 struct MemoryStats {
   int64_t in_use;  ///< data of living tensors; borrowed memory does not count
-  int64_t cached;  ///< free blocks kept for reuse, by the process and by the calling thread
+  int64_t cached;  ///< free blocks kept for reuse, by the process and by its threads
   int64_t peak;    ///< the largest in_use so far
 };
 CAIRN_API MemoryStats memory_stats();
 
 /// Returns to the system the blocks that the process and the calling thread cache.
+///
+/// Blocks over 32 KiB, cached and in use, take together at most 1.5 times what was in use at the
+/// peak since this call, or 64 MiB if that is more. What was freed longest ago is returned first.
 CAIRN_API void release_cached_memory();
 
 /// "0.2.0"

@@ -1,16 +1,18 @@
 // Freed blocks are kept in lists, one for each size class. Each thread has lists of small blocks,
 // so that a tiny model's step takes no lock. The process has lists of large blocks, so that one
-// thread reuses what another freed. A block's first bytes link it to the next in its list.
+// thread reuses what another freed. A block's first bytes link it to its neighbours in its list.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/parallel.h>
 #include <cairn/core/machine.h>
 #include <cairn/core/memory.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <mutex>
 #include <new>
+#include <utility>
 
 namespace cairn {
 namespace detail {
@@ -35,6 +37,7 @@ struct SizeClass {
 }
 
 constexpr std::size_t class_count = 16 + 4 * 54;
+constexpr std::size_t small_classes = 16 + 4 * 5;
 constexpr std::size_t small_limit = 32 << 10;   // bytes; a thread caches blocks up to this size
 constexpr std::size_t thread_budget = 4 << 20;  // bytes; a full thread cache frees blocks
 
@@ -44,10 +47,6 @@ constexpr bool pooled = false;
 constexpr bool pooled = true;
 #endif
 
-struct Link {
-  Link* next;
-};
-
 void* from_system(std::size_t bytes) noexcept {
   return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
 }
@@ -55,21 +54,22 @@ void to_system(void* block) noexcept { ::operator delete (block, std::align_val_
 
 std::atomic<std::ptrdiff_t> in_use{0}, peak{0};
 
-// The lists of freed blocks, one for each size class.
-class Lists {
+// The freed small blocks of a thread, in one list for each size class.
+class SmallBlocks {
  public:
   void* take(SizeClass c) noexcept {
     Link* const block = heads_[c.index];
     if (block == nullptr) return nullptr;
     heads_[c.index] = block->next;
-    bytes_ -= c.bytes;
+    set_bytes(bytes() - c.bytes);
     return block;
   }
   void put(void* block, SizeClass c) noexcept {
     heads_[c.index] = new (block) Link{heads_[c.index]};
-    bytes_ += c.bytes;
+    set_bytes(bytes() + c.bytes);
   }
-  std::size_t bytes() const noexcept { return bytes_; }
+  /// Another thread may ask, for memory_stats().
+  std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   void release() noexcept {
     for (Link*& head : heads_) {
       while (head != nullptr) {
@@ -78,19 +78,94 @@ class Lists {
         head = next;
       }
     }
-    bytes_ = 0;
+    set_bytes(0);
   }
 
  private:
-  std::array<Link*, class_count> heads_{};
-  std::size_t bytes_ = 0;
+  struct Link {
+    Link* next;
+  };
+  void set_bytes(std::size_t n) noexcept { bytes_.store(n, std::memory_order_relaxed); }
+
+  std::array<Link*, small_classes> heads_{};
+  std::atomic<std::size_t> bytes_{0};  // only the thread itself changes it
 };
+
+// The freed large blocks of the process. What is freed and what is in use are bounded together: the
+// block that was freed longest ago goes first. A step like the last one then finds all its blocks,
+// and a program whose sizes change does not keep them all.
+class LargeBlocks {
+ public:
+  /// A freed block of this class, or null: then the caller gets one from the system. Counts it.
+  void* take(SizeClass c) noexcept {
+    in_use_ += c.bytes;
+    peak_ = std::max(peak_, in_use_);
+    Block* const block = heads_[c.index];
+    if (block != nullptr) unlink(*block);
+    return block;
+  }
+  void put(void* place, SizeClass c) noexcept {
+    in_use_ -= c.bytes;
+    auto* const block = new (place) Block{.size = c, .next = heads_[c.index], .older = newest_};
+    if (block->next != nullptr) block->next->previous = block;
+    (newest_ != nullptr ? newest_->newer : oldest_) = block;
+    heads_[c.index] = newest_ = block;
+    bytes_ += c.bytes;
+  }
+  /// The system had no block, though all() gave it everything: what take() counted is not in use.
+  void give_up(SizeClass c) noexcept { peak_ = in_use_ -= c.bytes; }
+
+  struct Block {
+    SizeClass size;
+    Block *next = nullptr, *previous = nullptr;  // of its class
+    Block *older = nullptr, *newer = nullptr;    // of all
+  };
+  /// Takes out the oldest blocks beyond the bound. They are linked by `older`.
+  Block* excess() noexcept {
+    constexpr std::size_t always = 64 << 20;  // bytes
+    return take_out(std::max(always, peak_ + peak_ / 2));
+  }
+  /// Takes out all blocks, and forgets the peak.
+  Block* all() noexcept {
+    peak_ = in_use_;
+    return take_out(0);
+  }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  Block* take_out(std::size_t bound) noexcept {
+    Block* out = nullptr;
+    while (oldest_ != nullptr && bytes_ + in_use_ > bound) {
+      Block* const block = oldest_;
+      unlink(*block);
+      block->older = std::exchange(out, block);
+    }
+    return out;
+  }
+  void unlink(Block& block) noexcept {
+    (block.previous != nullptr ? block.previous->next : heads_[block.size.index]) = block.next;
+    if (block.next != nullptr) block.next->previous = block.previous;
+    (block.newer != nullptr ? block.newer->older : newest_) = block.older;
+    (block.older != nullptr ? block.older->newer : oldest_) = block.newer;
+    bytes_ -= block.size.bytes;
+  }
+
+  std::array<Block*, class_count> heads_{};
+  Block *newest_ = nullptr, *oldest_ = nullptr;
+  std::size_t bytes_ = 0, in_use_ = 0, peak_ = 0;
+};
+
+void free_all(LargeBlocks::Block* block) noexcept {
+  while (block != nullptr) to_system(std::exchange(block, block->older));
+}
 
 // Never destroyed, since static tensors free their blocks after main(). Not on the heap, since
 // deallocate() may call shared() first and must not throw.
+struct ThreadBlocks;
 struct Shared {
   std::mutex mutex;
-  Lists lists;
+  LargeBlocks large;
+  ThreadBlocks* threads = nullptr;  // those that have blocks, for memory_stats()
 };
 Shared& shared() noexcept {
   alignas(Shared) static std::byte place[sizeof(Shared)];
@@ -104,32 +179,80 @@ Shared& shared() noexcept {
   return *lists;
 }
 
-thread_local bool thread_lists_gone = false;  // trivially destructible: readable at exit
+thread_local bool thread_blocks_gone = false;  // trivially destructible: readable at exit
 
-struct ThreadLists : Lists {
-  ~ThreadLists() {
-    release();
-    thread_lists_gone = true;
+struct ThreadBlocks : SmallBlocks {
+  ThreadBlocks() {
+    const std::lock_guard lock(shared().mutex);
+    next = std::exchange(shared().threads, this);
+    if (next != nullptr) next->previous = this;
   }
-};
-thread_local ThreadLists thread_lists;
+  ~ThreadBlocks() {
+    release();
+    thread_blocks_gone = true;
+    const std::lock_guard lock(shared().mutex);
+    (previous != nullptr ? previous->next : shared().threads) = next;
+    if (next != nullptr) next->previous = previous;
+  }
+  ThreadBlocks(const ThreadBlocks&) = delete;
+  ThreadBlocks& operator=(const ThreadBlocks&) = delete;
 
-[[maybe_unused]] bool is_local(SizeClass c) { return c.bytes <= small_limit && !thread_lists_gone; }
+  ThreadBlocks *next = nullptr, *previous = nullptr;
+};
+thread_local ThreadBlocks thread_blocks;
+
+bool is_small(SizeClass c) { return c.bytes <= small_limit; }
+
+// A large block that was freed. Counts the one that the caller gets from the system otherwise.
+void* take_large(SizeClass c) {
+  void* block = nullptr;
+  LargeBlocks::Block* excess = nullptr;
+  {
+    const std::lock_guard lock(shared().mutex);
+    block = shared().large.take(c);
+    excess = shared().large.excess();
+  }
+  free_all(excess);
+  return block;
+}
+
+void put_large(void* block, SizeClass c) noexcept {
+  LargeBlocks::Block* excess = nullptr;
+  {
+    const std::lock_guard lock(shared().mutex);
+    shared().large.put(block, c);
+    excess = shared().large.excess();
+  }
+  free_all(excess);
+}
 
 [[maybe_unused]] void* from_pool(SizeClass c) {
   void* block = nullptr;
-  if (is_local(c)) {
-    block = thread_lists.take(c);
-  } else {
-    const std::lock_guard lock(shared().mutex);
-    block = shared().lists.take(c);
+  if (!is_small(c)) {
+    block = take_large(c);
+  } else if (!thread_blocks_gone) {
+    block = thread_blocks.take(c);
   }
   if (block == nullptr) block = from_system(c.bytes);
   if (block == nullptr) {  // free the caches and try again
     release_cached_memory();
     block = from_system(c.bytes);
   }
+  if (block == nullptr && !is_small(c)) {
+    const std::lock_guard lock(shared().mutex);
+    shared().large.give_up(c);
+  }
   return block;
+}
+
+[[maybe_unused]] void to_pool(void* block, SizeClass c) noexcept {
+  if (!is_small(c)) {
+    put_large(block, c);
+  } else if (!thread_blocks_gone && thread_blocks.bytes() < thread_budget) {
+    thread_blocks.put(block, c);
+  } else {
+    to_system(block);
+  }
 }
 
 }  // namespace
@@ -148,18 +271,10 @@ void* allocate(const char* op, std::size_t bytes) {
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
-  if constexpr (!pooled) {
-    to_system(block);
+  if constexpr (pooled) {
+    to_pool(block, size_class(bytes));
   } else {
-    const SizeClass c = size_class(bytes);
-    if (!is_local(c)) {
-      const std::lock_guard lock(shared().mutex);
-      shared().lists.put(block, c);
-    } else if (thread_lists.bytes() < thread_budget) {
-      thread_lists.put(block, c);
-    } else {
-      to_system(block);
-    }
+    to_system(block);
   }
 }
 
@@ -174,16 +289,21 @@ void count_data(std::ptrdiff_t bytes) noexcept {
 
 MemoryStats memory_stats() {
   const std::lock_guard lock(detail::shared().mutex);
-  const std::size_t own = detail::thread_lists_gone ? 0 : detail::thread_lists.bytes();
+  std::size_t cached = detail::shared().large.bytes();
+  for (auto* t = detail::shared().threads; t != nullptr; t = t->next) cached += t->bytes();
   return {.in_use = detail::in_use.load(),
-          .cached = static_cast<int64_t>(detail::shared().lists.bytes() + own),
+          .cached = static_cast<int64_t>(cached),
           .peak = detail::peak.load()};
 }
 
 void release_cached_memory() {
-  if (!detail::thread_lists_gone) detail::thread_lists.release();
-  const std::lock_guard lock(detail::shared().mutex);
-  detail::shared().lists.release();
+  if (!detail::thread_blocks_gone) detail::thread_blocks.release();
+  detail::LargeBlocks::Block* blocks = nullptr;
+  {
+    const std::lock_guard lock(detail::shared().mutex);
+    blocks = detail::shared().large.all();
+  }
+  detail::free_all(blocks);
 }
 
 }  // namespace cairn

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <thread>
 
 using namespace cairn;
@@ -32,6 +34,56 @@ TEST_CASE("release_cached_memory: nothing stays cached") {
   release_cached_memory();
   CHECK(memory_stats().cached == 0);
 }
+
+TEST_CASE("memory: what is cached is bounded, for tensors of changing sizes, too") {
+  release_cached_memory();
+  constexpr int64_t largest = 100'000'000, always = 64 << 20;              // bytes
+  const int64_t most = (memory_stats().in_use + largest) * 5 / 4 * 3 / 2;  // sizes are rounded up
+  uint64_t random = 1;
+  for (int i = 0; i < 300; ++i) {
+    random = random * 6364136223846793005U + 1442695040888963407U;
+    const auto bytes = static_cast<int64_t>(random >> 33) % largest;
+    const Tensor x = empty({bytes / 4 + 1});
+    const MemoryStats now = memory_stats();
+    CHECK(now.cached + now.in_use <= std::max(always, most));
+  }
+  release_cached_memory();
+}
+
+#if CAIRN_TEST_POOLS
+
+TEST_CASE("memory: a step like the last one finds all its blocks again") {
+  const auto step = [] {
+    std::vector<const void*> places;
+    std::vector<Tensor> living;
+    for (const int64_t n : {20'000, 500'000, 20'000, 3'000'000}) {
+      living.push_back(empty({n}));
+      places.push_back(living.back().view_of().data);
+    }
+    std::sort(places.begin(), places.end());
+    return places;
+  };
+  const auto first = step();
+  const Tensor other = empty({70'000});
+  CHECK(step() == first);
+}
+
+TEST_CASE("memory_stats: what another thread caches is counted") {
+  std::atomic<bool> cached{false}, done{false};
+  release_cached_memory();
+  std::thread thread([&] {
+    { const Tensor x = zeros({1000}); }
+    cached = true;
+    while (!done) std::this_thread::yield();
+  });
+  while (!cached) std::this_thread::yield();
+  CHECK(memory_stats().cached >= 4000);
+  done = true;
+  thread.join();
+  CHECK(memory_stats().cached < 4000);
+}
+
+#endif
 
 TEST_CASE("memory: data lies at a cache line, of every size") {
   for (int64_t n = 0; n < 5000; n = n * 3 / 2 + 1) {
