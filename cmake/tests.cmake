@@ -64,6 +64,9 @@ foreach(source IN LISTS programs)
 endforeach()
 
 add_test(NAME includes COMMAND ${PROJECT_SOURCE_DIR}/tests/includes.sh)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  add_test(NAME vectorised COMMAND ${PROJECT_SOURCE_DIR}/tests/vectorised.sh $<TARGET_FILE:cairn>)
+endif()
 add_test(NAME every_op COMMAND ${PROJECT_SOURCE_DIR}/tests/every_op.sh)
 
 # Mistakes that the compiler finds, and what it says about them.

@@ -2,6 +2,7 @@
 #include <cairn/core/check.h>
 #include <cairn/core/internal/blas.h>
 #include <cairn/core/internal/processors.h>
+#include <cairn/core/internal/vectorised.h>
 #include <cairn/core/machine.h>
 
 #include <fmt/format.h>
@@ -16,20 +17,11 @@ BuildInfo build_info() {
 #else
   const auto compiler = [] { return fmt::format("g++ {}.{}", __GNUC__, __GNUC_MINOR__); };
 #endif
-#if defined(__AVX512F__)
-  const char* const instruction_set = "AVX-512";
-#elif defined(__AVX2__)
-  const char* const instruction_set = "AVX2";
-#elif defined(__SSE2__)
-  const char* const instruction_set = "SSE2 (the x86-64 baseline)";
-#else
-  const char* const instruction_set = "the compiler's baseline";
-#endif
   return BuildInfo{.version = version(),
                    .compiler = compiler(),
                    .blas = blas::description(),
                    .blas_core = blas::core(),
-                   .instruction_set = instruction_set,
+                   .instruction_set = detail::to_string(detail::instruction_set()),
                    .threads = detail::describe_default_threads()};
 }
 

@@ -38,7 +38,7 @@ struct BuildInfo {
   std::string compiler;
   std::string blas;             ///< OpenBLAS's own description, or "CBLAS" for another library
   std::string blas_core;        ///< the CPU core for which OpenBLAS chose its kernels
-  std::string instruction_set;  ///< what Cairn's own kernels are compiled for
+  std::string instruction_set;  ///< which one Cairn's own loops use
   std::string threads;          ///< how many an op uses by default, and why
 };
 CAIRN_API BuildInfo build_info();

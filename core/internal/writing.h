@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/vectorised.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 #include <cairn/core/tensor.h>
@@ -59,11 +60,13 @@ void write_run(F f, int64_t n, std::array<T*, K> at, const std::array<int64_t, K
                std::index_sequence<Out...>, std::index_sequence<In...>) {
   constexpr std::size_t M = sizeof...(Out);
   if (std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s == 1; })) {
-    CAIRN_INDEPENDENT_ITERATIONS
-    for (int64_t i = 0; i < n; ++i) {
-      const std::array<T, M> y{f(T{at[M + In][i]}...)};
-      ((at[Out][i] = y[Out]), ...);
-    }
+    vectorised([=] {
+      CAIRN_INDEPENDENT_ITERATIONS
+      for (int64_t i = 0; i < n; ++i) {
+        const std::array<T, M> y{f(T{at[M + In][i]}...)};
+        ((at[Out][i] = y[Out]), ...);
+      }
+    });
   } else {
     for (int64_t i = 0; i < n; ++i) {
       const std::array<T, M> y{f(T{at[M + In][i * stride[M + In]]}...)};

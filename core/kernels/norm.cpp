@@ -1,9 +1,9 @@
 // Two loop orders serve every layout. If channels are dense in all operands, the innermost loop is
 // over channels. Otherwise it is over the positions of one line.
 //
-// Functions that loop over a block are not inlined. They then have all registers to themselves, and
-// the compiler vectorises them.
+// The loops over a dense block are vectorised for the CPU. The others are compiled once.
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/vectorised.h>
 #include <cairn/core/kernels/norm.h>
 
 #include <array>
@@ -12,6 +12,8 @@
 
 namespace cairn::kernels {
 namespace {
+
+using detail::vectorised;
 
 // ---- one block ----
 
@@ -63,8 +65,8 @@ struct BlockData {
 
 // y = f(i)(x...) for the index i of the inner loop.
 template <bool dense, class F, class T, class... In>
-[[gnu::noinline]] void map_block(int64_t rows, int64_t outers, int64_t inners, F f,
-                                 const BlockData<T> y, const BlockData<In>... x) {
+[[gnu::always_inline]] inline void map_block(int64_t rows, int64_t outers, int64_t inners, F f,
+                                             const BlockData<T> y, const BlockData<In>... x) {
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t outer = 0; outer < outers; ++outer) {
       const auto map_run = [&](const auto out, const auto... in) {
@@ -79,7 +81,7 @@ template <bool dense, class F, class T, class... In>
 
 // Returns the sums of f(x...). The partial sums of the lanes do not depend on each other.
 template <bool dense, class F, class... T>
-[[gnu::noinline]] Sums sum_line(const Block& b, F f, const BlockData<T>... x) {
+[[gnu::always_inline]] inline Sums sum_line(const Block& b, F f, const BlockData<T>... x) {
   constexpr int64_t lanes = 8;
   std::array<double, lanes> first{}, second{};
   Sums total{};
@@ -101,8 +103,8 @@ template <bool dense, class F, class... T>
 
 // Sets sums[c * stride] to the sums of f(line, position)(x...) for each channel c.
 template <bool dense, class F, class... T>
-[[gnu::noinline]] void sum_channels(const Block& b, F f, Sums* sums, int64_t stride,
-                                    const BlockData<T>... x) {
+[[gnu::always_inline]] inline void sum_channels(const Block& b, F f, Sums* sums, int64_t stride,
+                                                const BlockData<T>... x) {
   std::array<double, max_channels> first{}, second{};
   for (int64_t row = 0; row < b.rows; ++row) {
     for (int64_t p = 0; p < b.positions; ++p) {
@@ -165,11 +167,12 @@ void sum(const NormSizes& n, GroupRange groups, bool by_channel, Sums* sums, F f
   const auto run = [&](const Block& b, bool dense, const auto... data) {
     Sums* const out = sums + b.line * blocks + b.index;
     if (by_channel) {
-      dense ? sum_channels<true>(b, f, out, blocks, data...)
+      dense ? vectorised([=] { sum_channels<true>(b, f, out, blocks, data...); })
             : sum_channels<false>(b, f, out, blocks, data...);
     } else {
-      *out = dense ? sum_line<true>(b, f(b.line, 0), data...)
-                   : sum_line<false>(b, f(b.line, 0), data...);
+      const auto value = f(b.line, 0);
+      *out = dense ? vectorised([=] { return sum_line<true>(b, value, data...); })
+                   : sum_line<false>(b, value, data...);
     }
   };
   for_each_block(n, groups, by_channel, run, x...);
@@ -183,9 +186,13 @@ void map(const NormSizes& n, GroupRange groups, F f, const NormData<T>& y,
   const auto run = [&](const Block& b, bool dense, const auto... data) {
     const auto by_line = [f, line = b.line](int64_t c) { return f(line + c, 0); };
     const auto constant = [value = f(b.line, 0)](int64_t) { return value; };
-    by_channel ? map_block<true>(b.rows, b.positions, b.lines, by_line, data...)
-    : dense    ? map_block<true>(b.rows, 1, b.positions, constant, data...)
-               : map_block<false>(b.rows, 1, b.positions, constant, data...);
+    if (by_channel) {
+      vectorised([=] { map_block<true>(b.rows, b.positions, b.lines, by_line, data...); });
+    } else if (dense) {
+      vectorised([=] { map_block<true>(b.rows, 1, b.positions, constant, data...); });
+    } else {
+      map_block<false>(b.rows, 1, b.positions, constant, data...);
+    }
   };
   for_each_block(n, groups, by_channel, run, y, x...);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/vectorised.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 
@@ -22,28 +23,42 @@ struct FoldPlan {
   }
 };
 
+/// Folds a dense run of n values, of which the first has this index. Several accumulators share the
+/// work, so that no addition waits for the last one.
+template <class T, class Acc>
+Acc fold_run(const T* run, int64_t n, int64_t index, const Acc& zero) {
+  constexpr int64_t lanes = 16;
+  return vectorised([=] {
+    std::array<Acc, lanes> lane;
+    lane.fill(zero);
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      for (std::size_t k = 0; k < lanes; ++k) {
+        const auto j = i + static_cast<int64_t>(k);
+        lane[k].add(run[j], index + j);
+      }
+    }
+    Acc total = zero;
+    for (const Acc& part : lane) total.merge(part);
+    for (; i < n; ++i) total.add(run[i], index + i);
+    return total;
+  });
+}
+
 /// Folds the values [begin, end) of one output. An accumulator has add(value, index) and
-/// merge(other). A dense run uses several accumulators, so that no addition waits for the last one.
+/// merge(other).
 template <class T, class Acc>
 Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, const Acc& zero) {
-  constexpr int64_t lanes = 8;
+  constexpr int64_t long_enough = 32;  // for several accumulators
   Acc total = zero;
   int64_t index = begin;
   const auto fold = [&](const Offsets<1>& offset, int64_t n, const Offsets<1>& stride) {
     const T* const run = x + offset[0];
-    int64_t i = 0;
-    if (stride[0] == 1 && n >= 2 * lanes) {
-      std::array<Acc, lanes> lane;
-      lane.fill(zero);
-      for (; i + lanes <= n; i += lanes) {
-        for (std::size_t k = 0; k < lanes; ++k) {
-          const auto j = i + static_cast<int64_t>(k);
-          lane[k].add(run[j], index + j);
-        }
-      }
-      for (const Acc& part : lane) total.merge(part);
+    if (stride[0] == 1 && n >= long_enough) {
+      total.merge(fold_run(run, n, index, zero));
+    } else {
+      for (int64_t i = 0; i < n; ++i) total.add(run[i * stride[0]], index + i);
     }
-    for (; i < n; ++i) total.add(run[i * stride[0]], index + i);
     index += n;
   };
   if (folded.rank <= 1) {  // the usual case: many short lines
@@ -59,17 +74,20 @@ Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, co
 template <class T, class Acc, class Out, class Finish>
 void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t columns, Out* out,
                   const Acc& zero, const Finish& finish) {
-  constexpr int64_t tile = 64;
+  constexpr int64_t tile = 512;
   std::array<Acc, tile> acc;
   for (int64_t first = 0; first < columns; first += tile) {
     const auto width = static_cast<std::size_t>(std::min(tile, columns - first));
     std::fill_n(acc.begin(), width, zero);
     int64_t index = 0;
     folded.visit(0, count, [&](const auto& offset, int64_t n, const auto& stride) {
-      for (int64_t i = 0; i < n; ++i, ++index) {
-        const T* const row = x + first + offset[0] + i * stride[0];
-        for (std::size_t k = 0; k < width; ++k) acc[k].add(row[k], index);
-      }
+      vectorised([=, rows = x + first + offset[0], step = stride[0], folds = acc.data()] {
+        for (int64_t i = 0; i < n; ++i) {
+          const T* const row = rows + i * step;
+          for (std::size_t k = 0; k < width; ++k) folds[k].add(row[k], index + i);
+        }
+      });
+      index += n;
     });
     for (std::size_t k = 0; k < width; ++k) out[first + static_cast<int64_t>(k)] = finish(acc[k]);
   }
@@ -88,7 +106,7 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
 
   const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
   if (!lines_dense && kept.rank > 0 && kept.strides[kept.rank - 1][0] == 1) {
-    constexpr int64_t band = 64;  // narrower bands would read each cache line several times
+    constexpr int64_t band = 256;  // narrower bands would read memory in too short pieces
     parallel_for(outputs, std::max(band, grain), [&](int64_t begin, int64_t end) {
       Out* result = out + begin;
       kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto&) {

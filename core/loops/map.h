@@ -5,6 +5,7 @@
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
 #include <cairn/core/internal/parallel.h>
+#include <cairn/core/internal/vectorised.h>
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 
@@ -39,23 +40,26 @@ Elements<T> elements(const Tensor& x) {
   return {x.view_of()};
 }
 
-/// One run. The compiler vectorises it for dense operands, and for a dense one beside a constant.
+/// One run. It is vectorised for dense operands, and for a dense one beside a constant.
 template <class F, class Out, class... In, std::size_t... K>
 void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
              std::index_sequence<K...>, Out* out, const In*... in) {
   if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
-    for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
-    return;
+    return vectorised([=] {
+      for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+    });
   }
   if constexpr (sizeof...(In) == 2) {
     const auto [a, b] = std::tuple(in...);
     if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
-      for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], *b);
-      return;
+      return vectorised([=, a = a, constant = *b] {
+        for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], constant);
+      });
     }
     if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
-      for (int64_t i = 0; i < n; ++i) out[i] = f(*a, b[i]);
-      return;
+      return vectorised([=, b = b, constant = *a] {
+        for (int64_t i = 0; i < n; ++i) out[i] = f(constant, b[i]);
+      });
     }
   }
   for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);

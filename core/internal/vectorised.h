@@ -1,0 +1,88 @@
+// Compiles a loop for several instruction sets, and runs the best one that the CPU has.
+//
+// A target belongs to a function, not to a file. So nothing outside of the loop is compiled for a
+// CPU that may not be there. On other processors than x86-64 there is the baseline alone.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define CAIRN_HAS_INSTRUCTION_SETS 1
+#endif
+
+namespace cairn::detail {
+
+/// What a loop is compiled for. v3 has AVX2 and fused multiply-add, v4 has AVX-512.
+enum class InstructionSet : int { unknown, baseline, v3, v4 };
+
+// Constant-initialised, so that the constructors of static objects may use tensors.
+inline constinit std::atomic<InstructionSet> chosen_set{InstructionSet::unknown};
+
+/// Asks the CPU for its best set, once.
+InstructionSet choose_instruction_set() noexcept;
+
+/// The set in use.
+inline InstructionSet instruction_set() noexcept {
+  const InstructionSet set = chosen_set.load(std::memory_order_relaxed);
+  return set != InstructionSet::unknown ? set : choose_instruction_set();
+}
+
+/// Makes loops run with this set from now on, for tests. Throws Error if the CPU lacks it.
+void set_instruction_set(InstructionSet set);
+
+const char* to_string(InstructionSet set);
+
+template <InstructionSet set>
+using At = std::integral_constant<InstructionSet, set>;
+
+/// a * b + c, fused and so more exact in a loop that is compiled for a set with that instruction.
+template <InstructionSet set, std::floating_point T>
+[[gnu::always_inline]] inline T multiply_add(At<set>, T a, T b, T c) {
+  return set > InstructionSet::baseline ? std::fma(a, b, c) : a * b + c;
+}
+
+/// Calls the loop, and tells it the set if it asks for that.
+template <InstructionSet set, class F>
+[[gnu::always_inline]] inline auto call_at(F& f) {
+  if constexpr (std::invocable<F&, At<set>>) {
+    return f(At<set>());
+  } else {
+    return f();
+  }
+}
+
+#ifdef CAIRN_HAS_INSTRUCTION_SETS
+template <class F>
+[[gnu::flatten, gnu::noinline, gnu::target("avx2,fma")]] auto at_v3(F f) {
+  return call_at<InstructionSet::v3>(f);
+}
+template <class F>
+[[gnu::flatten, gnu::noinline, gnu::target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]] auto
+at_v4(F f) {
+  return call_at<InstructionSet::v4>(f);
+}
+#endif
+
+/// Calls a loop, f() or f(set), compiled for the set in use. The loop is a lambda that holds by
+/// value what it needs: then no store can change what it holds. It gives the same bits at every
+/// set, unless it asks for the set and uses multiply_add().
+template <class F>
+[[gnu::always_inline]] inline auto vectorised(F f) {
+#ifdef CAIRN_HAS_INSTRUCTION_SETS
+  switch (instruction_set()) {
+    case InstructionSet::v4:
+      return at_v4(std::move(f));
+    case InstructionSet::v3:
+      return at_v3(std::move(f));
+    default:
+      break;
+  }
+#endif
+  return call_at<InstructionSet::baseline>(f);
+}
+
+}  // namespace cairn::detail
