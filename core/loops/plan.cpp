@@ -5,6 +5,14 @@
 namespace cairn::detail {
 
 template <std::size_t N>
+auto Plan<N>::offset(int64_t index) const -> Offsets {
+  Offsets offset{};
+  for (std::size_t d = rank; d-- > 0; index /= sizes[d])
+    shift(offset, strides[d], index % sizes[d]);
+  return offset;
+}
+
+template <std::size_t N>
 void Plan<N>::visit(int64_t begin, int64_t end, RunFunction<N> run) const {
   if (begin == end) return;  // sizes, which may be 0, are divisors below
   const std::size_t inner = rank == 0 ? 0 : rank - 1, outer = rank < 2 ? 0 : rank - 2;
@@ -36,6 +44,68 @@ void Plan<N>::visit(int64_t begin, int64_t end, RunFunction<N> run) const {
   }
 }
 
+namespace {
+
+// The elements along two dimensions of a plan, cut into tiles, at each place of the other ones. An
+// input that is transposed is dense along `rows`, and the output along `columns`. A walk over whole
+// rows would read one value from each cache line of that input, and find the line gone when it
+// comes back for the next one. Within a tile the lines stay in the cache.
+template <std::size_t N>
+class Tiles {
+ public:
+  Tiles(const Plan<N>& plan, std::size_t rows)
+      : row_count_(plan.sizes[rows]),
+        column_count_(plan.sizes[plan.rank - 1]),
+        row_stride_(plan.strides[rows]),
+        column_stride_(plan.strides[plan.rank - 1]) {
+    for (std::size_t d = 0; d + 1 < plan.rank; ++d) {
+      if (d != rows) others_.add(plan.sizes[d], plan.strides[d]);
+    }
+  }
+
+  int64_t count() const { return others_.count() * across(row_count_) * across(column_count_); }
+
+  void visit(int64_t begin, int64_t end, RunFunction<N> run) const {
+    for (; begin < end; ++begin) {
+      const int64_t column = begin % across(column_count_) * side;
+      const int64_t rest = begin / across(column_count_);
+      const int64_t row = rest % across(row_count_) * side;
+      Offsets<N> offset = others_.offset(rest / across(row_count_));
+      shift(offset, row_stride_, row);
+      shift(offset, column_stride_, column);
+      run(offset, std::min(side, column_count_ - column), column_stride_,
+          std::min(side, row_count_ - row), row_stride_);
+    }
+  }
+
+  static constexpr int64_t side = 32;  // measured: 16 and 64 are slower
+
+ private:
+  static int64_t across(int64_t length) { return (length - 1) / side + 1; }
+
+  Plan<N> others_;
+  int64_t row_count_, column_count_;
+  Offsets<N> row_stride_, column_stride_;
+};
+
+// The dimension along which a transposed input is dense, if the elements are to be visited in
+// tiles; else the last dimension.
+template <std::size_t N>
+std::size_t tiled_dimension(const Plan<N>& plan) {
+  if (plan.rank < 2) return plan.rank;
+  const std::size_t last = plan.rank - 1;
+  if (plan.strides[last][0] != 1 || plan.sizes[last] < Tiles<N>::side) return last;
+  for (std::size_t k = 1; k < N; ++k) {
+    if (plan.strides[last][k] <= 1) continue;
+    for (std::size_t d = 0; d < last; ++d) {
+      if (plan.strides[d][k] == 1 && plan.sizes[d] >= Tiles<N>::side) return d;
+    }
+  }
+  return last;
+}
+
+}  // namespace
+
 template <std::size_t N>
 void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run) {
   const View& out = *operands[0];
@@ -60,6 +130,13 @@ void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run
   for (int64_t d = 0; d < out.shape.size(); ++d) {
     for (std::size_t k = 0; k < N; ++k) stride[k] = all[k][d];
     plan.add(out.shape[d], stride);
+  }
+  const std::size_t rows = tiled_dimension(plan);
+  if (rows + 1 < plan.rank) {
+    const Tiles<N> tiles(plan, rows);
+    constexpr int64_t grain = grain_elements / (Tiles<N>::side * Tiles<N>::side);
+    return parallel_for(tiles.count(), grain,
+                        [&](int64_t begin, int64_t end) { tiles.visit(begin, end, run); });
   }
   parallel_for(out.numel, grain_elements,
                [&](int64_t begin, int64_t end) { plan.visit(begin, end, run); });

@@ -71,6 +71,9 @@ struct Plan {
     return n;
   }
 
+  /// The place of an element, of which 0 is the first.
+  Offsets offset(int64_t index) const;
+
   /// Visits the elements [begin, end) in order, as runs along the innermost dimension. Calls
   /// run(offsets, n, stride) for each run.
   void visit(int64_t begin, int64_t end, RunFunction<N> run) const;
@@ -102,7 +105,7 @@ Plan<N> plan_of(const std::array<const View*, N>& operands) {
 }
 
 /// Calls run for all elements of an output, operand 0, and of the inputs that broadcast to it, on
-/// several threads.
+/// several threads. The order is that of the output, or goes by tiles if an input is transposed.
 template <std::size_t N>
 void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run);
 
