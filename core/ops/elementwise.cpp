@@ -1,6 +1,7 @@
 // Elementwise ops. Each op defines its value and, next to it, its gradient.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/kernels/elementary.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/record.h>
@@ -11,8 +12,8 @@
 namespace cairn {
 
 // With these names a formula can take numbers or tensors.
-using std::cos, std::erf, std::exp, std::expm1, std::floor, std::log, std::log1p, std::pow,
-    std::sin, std::sqrt, std::tanh;
+using kernels::exp, kernels::expm1, kernels::log, kernels::log1p, kernels::sigmoid, kernels::tanh;
+using std::cos, std::erf, std::floor, std::pow, std::sin, std::sqrt;
 
 using detail::floating;
 using detail::formula;
@@ -46,12 +47,6 @@ Tensor unary_by_output(const char* op, const Tensor& input, F f, G gradient) {
   const Tensor x = floating(op, input);
   const Tensor y = map_floating(op, f, x);
   return record(op, y, wrt(x, by_formula(op, gradient), y));
-}
-
-// sigmoid() of a number, for formulas that take numbers or tensors.
-template <Arithmetic T>
-T sigmoid(T v) {
-  return 1 / (1 + exp(-v));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 // float precision.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/kernels/elementary.h>
 #include <cairn/core/loops/fold.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/record.h>
@@ -337,7 +338,7 @@ Tensor by_exponentials(const char* op, const Tensor& x, int64_t d, OfSum of_sum,
       T largest = *in;
       for (int64_t i = 1; i < n; ++i) largest = std::max(largest, in[i * s]);
       double total = 0;
-      for (int64_t i = 0; i < n; ++i) total += out[i * t] = std::exp(in[i * s] - largest);
+      for (int64_t i = 0; i < n; ++i) total += out[i * t] = kernels::exp(in[i * s] - largest);
       const auto norm = static_cast<T>(of_sum(total));
       for (int64_t i = 0; i < n; ++i) out[i * t] = f(in[i * s] - largest, out[i * t], norm);
     };

@@ -1,0 +1,82 @@
+// exp, log and their kin for float, as loops without a branch or a call, so that the compiler
+// vectorises them. They compute in double and round once. So a simple method is exact enough: every
+// result is within 0.6 units in the last place of the true value (tests/core/test_elementary.cpp
+// tries every float). For double the standard library's functions serve.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace cairn::kernels {
+
+/// exp(v) to 1e-9 of its size. A result that no float can hold is huge or tiny, not exact.
+inline double exp_for_float(double v) {
+  constexpr double most = 700;  // exp(700) is 1e304: infinite as a float, and finite here
+  v = v > most ? most : v;
+  v = v < -most ? -most : v;
+  // v = n ln2 + r with |r| <= ln2 / 2. Adding 1.5 * 2^52 rounds to the nearest whole number n and
+  // leaves n in the lowest bits of the sum.
+  constexpr double ln2 = 0.693147180559945309417, round = 0x1.8p52;
+  const double shifted = v * (1 / ln2) + round;
+  const double r = v - (shifted - round) * ln2;
+  double p = 1. / 40320;  // Taylor; the first term left out is r^9 / 9! < 3e-10
+  for (const double c : {1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1., 1.}) {
+    p = c + r * p;
+  }
+  // 2^n p: n is added to the exponent. Shifting drops the other bits of the sum.
+  return std::bit_cast<double>(std::bit_cast<uint64_t>(p) +
+                               (std::bit_cast<uint64_t>(shifted) << 52));
+}
+
+/// log(v) to 1e-10 of its size. v is 0, or of a size that a float or 1 + a float can have.
+inline double log_for_float(double v) {
+  // v = 2^k m with sqrt(1/2) <= m < sqrt(2). The exponent of v / sqrt(1/2) is k.
+  constexpr uint64_t sqrt_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
+  const auto bits = std::bit_cast<uint64_t>(v);
+  const uint64_t biased = (bits - sqrt_half + one) >> 52;  // k + 1023
+  const double m = std::bit_cast<double>(bits - (biased << 52) + one);
+  // As the mantissa of a number of size 2^52 a whole number becomes a double without a conversion.
+  const double k = std::bit_cast<double>(biased | 0x4330000000000000) - (0x1p52 + 1023);
+  // log m = 2 artanh s with s = (m - 1) / (m + 1). The first term left out is s^12 / 13 < 6e-11.
+  const double s = (m - 1) / (m + 1), q = s * s;
+  const double series =
+      1 + q * (1. / 3 + q * (1. / 5 + q * (1. / 7 + q * (1. / 9 + q * (1. / 11)))));
+  constexpr double ln2 = 0.693147180559945309417;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double finite = k * ln2 + 2 * s * series;
+  const double positive = v < infinity ? finite : v;
+  const double other = v == 0 ? -infinity : std::numeric_limits<double>::quiet_NaN();
+  return v > 0 ? positive : other;
+}
+
+inline float exp(float x) { return static_cast<float>(exp_for_float(x)); }
+inline float log(float x) { return static_cast<float>(log_for_float(x)); }
+inline double exp(double x) { return std::exp(x); }
+inline double log(double x) { return std::log(x); }
+
+// Near 0 the differences below would lose digits: a few terms of the series take their place.
+
+inline float expm1(float x) {
+  const double v = x, series = v * (1 + v * (0.5 + v / 6));
+  return static_cast<float>(std::abs(v) < 1e-4 ? series : exp_for_float(v) - 1);
+}
+inline float log1p(float x) {
+  const double v = x, series = v * (1 - v / 2);
+  return static_cast<float>(std::abs(v) < 1e-5 ? series : log_for_float(1 + v));
+}
+inline float tanh(float x) {
+  const double v = x, series = v * (1 - v * v / 3);
+  return static_cast<float>(std::abs(v) < 1e-3 ? series : 1 - 2 / (exp_for_float(2 * v) + 1));
+}
+inline float sigmoid(float x) {
+  return static_cast<float>(1 / (1 + exp_for_float(-static_cast<double>(x))));
+}
+
+inline double expm1(double x) { return std::expm1(x); }
+inline double log1p(double x) { return std::log1p(x); }
+inline double tanh(double x) { return std::tanh(x); }
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+}  // namespace cairn::kernels
