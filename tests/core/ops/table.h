@@ -114,7 +114,7 @@ inline const std::vector<Op>& table() {
       {"norm -inf {1}", {matrix}, [](Inputs x) { return norm(x[0], -HUGE_VAL, {1}); }},
       {"cumsum 1", {matrix}, [](Inputs x) { return cumsum(x[0], 1); }},
       {"cumsum 0", {cube}, [](Inputs x) { return cumsum(x[0], 0); }},
-      {"chunk 1", {matrix}, [](Inputs x) { const auto parts = chunk(x[0], 2, 1); return parts[0] * parts[1]; }},
+      {"chunk 1", {matrix}, [](Inputs x) { const auto parts = chunk(x[0], 2, 1); return parts.front() * parts.back(); }},
       {"amax {2}", {cube}, [](Inputs x) { return amax(x[0], {2}); }},
       {"amin {0, 2}, keepdim", {cube}, [](Inputs x) { return amin(x[0], {0, 2}, true); }},
       {"amax {-1}", {matrix}, [](Inputs x) { return amax(x[0], {-1}); }},
