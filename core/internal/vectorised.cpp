@@ -1,3 +1,4 @@
+// Which instruction set the loops use.
 #include <cairn/core/check.h>
 #include <cairn/core/internal/vectorised.h>
 

@@ -40,36 +40,33 @@ template <InstructionSet set>
 using At = std::integral_constant<InstructionSet, set>;
 
 /// a * b + c, fused and so more exact in a loop that is compiled for a set with that instruction.
-template <InstructionSet set, std::floating_point T>
+/// Integers are never fused.
+template <InstructionSet set, class T>
 [[gnu::always_inline]] inline T multiply_add(At<set>, T a, T b, T c) {
-  return set > InstructionSet::baseline ? std::fma(a, b, c) : a * b + c;
-}
-
-/// Calls the loop, and tells it the set if it asks for that.
-template <InstructionSet set, class F>
-[[gnu::always_inline]] inline auto call_at(F& f) {
-  if constexpr (std::invocable<F&, At<set>>) {
-    return f(At<set>());
+  if constexpr (set > InstructionSet::baseline && std::floating_point<T>) {
+    return std::fma(a, b, c);
   } else {
-    return f();
+    return a * b + c;
   }
 }
 
+// The loop is called here and nowhere deeper, because clang's flatten inlines direct calls only.
 #ifdef CAIRN_HAS_INSTRUCTION_SETS
 template <class F>
 [[gnu::flatten, gnu::noinline, gnu::target("avx2,fma")]] auto at_v3(F f) {
-  return call_at<InstructionSet::v3>(f);
+  return f(At<InstructionSet::v3>());
 }
 template <class F>
 [[gnu::flatten, gnu::noinline, gnu::target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]] auto
 at_v4(F f) {
-  return call_at<InstructionSet::v4>(f);
+  return f(At<InstructionSet::v4>());
 }
 #endif
 
-/// Calls a loop, f() or f(set), compiled for the set in use. The loop is a lambda that holds by
-/// value what it needs: then no store can change what it holds. It gives the same bits at every
-/// set, unless it asks for the set and uses multiply_add().
+/// Calls a loop, f(set), compiled for the set in use:
+///   vectorised([=](auto) { for (int64_t i = 0; i < n; ++i) y[i] = 2 * x[i]; });
+/// The loop is a lambda that holds by value what it needs: then no store can change what it holds.
+/// It gives the same bits at every set, unless it passes the set to multiply_add().
 template <class F>
 [[gnu::always_inline]] inline auto vectorised(F f) {
 #ifdef CAIRN_HAS_INSTRUCTION_SETS
@@ -82,7 +79,7 @@ template <class F>
       break;
   }
 #endif
-  return call_at<InstructionSet::baseline>(f);
+  return f(At<InstructionSet::baseline>());
 }
 
 }  // namespace cairn::detail

@@ -60,7 +60,7 @@ void write_run(F f, int64_t n, std::array<T*, K> at, const std::array<int64_t, K
                std::index_sequence<Out...>, std::index_sequence<In...>) {
   constexpr std::size_t M = sizeof...(Out);
   if (std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s == 1; })) {
-    vectorised([=] {
+    vectorised([=](auto) {
       CAIRN_INDEPENDENT_ITERATIONS
       for (int64_t i = 0; i < n; ++i) {
         const std::array<T, M> y{f(T{at[M + In][i]}...)};

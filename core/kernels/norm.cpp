@@ -167,11 +167,11 @@ void sum(const NormSizes& n, GroupRange groups, bool by_channel, Sums* sums, F f
   const auto run = [&](const Block& b, bool dense, const auto... data) {
     Sums* const out = sums + b.line * blocks + b.index;
     if (by_channel) {
-      dense ? vectorised([=] { sum_channels<true>(b, f, out, blocks, data...); })
+      dense ? vectorised([=](auto) { sum_channels<true>(b, f, out, blocks, data...); })
             : sum_channels<false>(b, f, out, blocks, data...);
     } else {
       const auto value = f(b.line, 0);
-      *out = dense ? vectorised([=] { return sum_line<true>(b, value, data...); })
+      *out = dense ? vectorised([=](auto) { return sum_line<true>(b, value, data...); })
                    : sum_line<false>(b, value, data...);
     }
   };
@@ -187,9 +187,9 @@ void map(const NormSizes& n, GroupRange groups, F f, const NormData<T>& y,
     const auto by_line = [f, line = b.line](int64_t c) { return f(line + c, 0); };
     const auto constant = [value = f(b.line, 0)](int64_t) { return value; };
     if (by_channel) {
-      vectorised([=] { map_block<true>(b.rows, b.positions, b.lines, by_line, data...); });
+      vectorised([=](auto) { map_block<true>(b.rows, b.positions, b.lines, by_line, data...); });
     } else if (dense) {
-      vectorised([=] { map_block<true>(b.rows, 1, b.positions, constant, data...); });
+      vectorised([=](auto) { map_block<true>(b.rows, 1, b.positions, constant, data...); });
     } else {
       map_block<false>(b.rows, 1, b.positions, constant, data...);
     }

@@ -27,15 +27,6 @@ constexpr int64_t width = 64 / sizeof(T);  // of a panel and of a tile
 constexpr int64_t height = 4;              // of a tile
 constexpr int64_t depth = 256;             // of a panel, at most
 
-template <InstructionSet set, class T>
-[[gnu::always_inline]] inline T add_product(At<set> at, T a, T b, T sum) {
-  if constexpr (std::floating_point<T>) {
-    return detail::multiply_add(at, a, b, sum);
-  } else {
-    return a * b + sum;
-  }
-}
-
 // One tile: c = a panel, for `height` rows of a.
 template <InstructionSet set, class T>
 [[gnu::always_inline]] inline void multiply_tile(At<set> at, const std::array<const T*, height>& a,
@@ -46,13 +37,14 @@ template <InstructionSet set, class T>
     for (std::size_t i = 0; i < height; ++i) {
       const T x = a[i][p * a_stride];
       CAIRN_ONE_VECTOR
-      for (int64_t j = 0; j < width<T>; ++j) sum[i][j] = add_product(at, x, panel[j], sum[i][j]);
+      for (int64_t j = 0; j < width<T>; ++j)
+        sum[i][j] = detail::multiply_add(at, x, panel[j], sum[i][j]);
     }
   }
   std::copy_n(&sum[0][0], height * width<T>, &c[0][0]);
 }
 
-// c += a panel for all rows of c, whose columns are those of the panel.
+// c = a panel, or c += a panel, for all rows of c, whose columns are those of the panel.
 template <class T>
 void multiply_panel(const Matrix<const T>& a, const T* panel, const Matrix<T>& c, bool accumulate) {
   detail::vectorised([=](auto at) {
@@ -95,10 +87,10 @@ void dot_products(const Matrix<const T>& a, const Matrix<const T>& b, const Matr
         for (; p + width<T> <= a.cols; p += width<T>) {
           CAIRN_ONE_VECTOR
           for (int64_t k = 0; k < width<T>; ++k)
-            lane[k] = add_product(at, x[p + k], y[p + k], lane[k]);
+            lane[k] = detail::multiply_add(at, x[p + k], y[p + k], lane[k]);
         }
         T total{};
-        for (; p < a.cols; ++p) total = add_product(at, x[p], y[p], total);
+        for (; p < a.cols; ++p) total = detail::multiply_add(at, x[p], y[p], total);
         for (int64_t n = width<T> / 2; n > 0; n /= 2) {
           for (int64_t k = 0; k < n; ++k) lane[k] += lane[k + n];
         }

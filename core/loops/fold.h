@@ -28,7 +28,7 @@ struct FoldPlan {
 template <class T, class Acc>
 Acc fold_run(const T* run, int64_t n, int64_t index, const Acc& zero) {
   constexpr int64_t lanes = 16;
-  return vectorised([=] {
+  return vectorised([=](auto) {
     std::array<Acc, lanes> lane;
     lane.fill(zero);
     int64_t i = 0;
@@ -81,7 +81,7 @@ void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t colu
     std::fill_n(acc.begin(), width, zero);
     int64_t index = 0;
     folded.visit(0, count, [&](const auto& offset, int64_t n, const auto& stride) {
-      vectorised([=, rows = x + first + offset[0], step = stride[0], folds = acc.data()] {
+      vectorised([=, rows = x + first + offset[0], step = stride[0], folds = acc.data()](auto) {
         for (int64_t i = 0; i < n; ++i) {
           const T* const row = rows + i * step;
           for (std::size_t k = 0; k < width; ++k) folds[k].add(row[k], index + i);

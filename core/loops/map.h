@@ -45,19 +45,19 @@ template <class F, class Out, class... In, std::size_t... K>
 void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
              std::index_sequence<K...>, Out* out, const In*... in) {
   if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
-    return vectorised([=] {
+    return vectorised([=](auto) {
       for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
     });
   }
   if constexpr (sizeof...(In) == 2) {
     const auto [a, b] = std::tuple(in...);
     if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
-      return vectorised([=, a = a, constant = *b] {
+      return vectorised([=, a = a, constant = *b](auto) {
         for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], constant);
       });
     }
     if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
-      return vectorised([=, b = b, constant = *a] {
+      return vectorised([=, b = b, constant = *a](auto) {
         for (int64_t i = 0; i < n; ++i) out[i] = f(constant, b[i]);
       });
     }
