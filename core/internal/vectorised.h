@@ -14,6 +14,15 @@
 #define CAIRN_HAS_INSTRUCTION_SETS 1
 #endif
 
+/// Tells the compiler that no iteration of the next loop reads what another one writes. It can then
+/// vectorise the loop even if an output is an input, too.
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpass-failed"  // a sanitizer may prevent vectorisation
+#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
+
 namespace cairn::detail {
 
 /// What a loop is compiled for. v3 has AVX2 and fused multiply-add, v4 has AVX-512.

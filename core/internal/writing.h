@@ -13,15 +13,6 @@
 #include <memory>
 #include <utility>
 
-/// Tells the compiler that no iteration of the next loop reads what another one writes. It can then
-/// vectorise the loop even if an output is an input, too.
-#ifdef __clang__
-#pragma clang diagnostic ignored "-Wpass-failed"  // a sanitizer may prevent vectorisation
-#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define CAIRN_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
-#endif
-
 namespace cairn::detail {
 
 struct Name;

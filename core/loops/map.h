@@ -46,6 +46,7 @@ void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>
              std::index_sequence<K...>, Out* out, const In*... in) {
   if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
     return vectorised([=](auto) {
+      CAIRN_INDEPENDENT_ITERATIONS
       for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
     });
   }
@@ -53,11 +54,13 @@ void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>
     const auto [a, b] = std::tuple(in...);
     if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
       return vectorised([=, a = a, constant = *b](auto) {
+        CAIRN_INDEPENDENT_ITERATIONS
         for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], constant);
       });
     }
     if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
       return vectorised([=, b = b, constant = *a](auto) {
+        CAIRN_INDEPENDENT_ITERATIONS
         for (int64_t i = 0; i < n; ++i) out[i] = f(constant, b[i]);
       });
     }
