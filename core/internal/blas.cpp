@@ -6,7 +6,6 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <limits>
 

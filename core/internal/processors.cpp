@@ -85,14 +85,15 @@ int64_t default_threads() {
 }
 
 std::string describe_default_threads() {
-  if (variable() == nullptr)
-    return fmt::format("{}, the processors that this process may use", usable_processors());
-  if (parse_threads(variable()) > 0) return fmt::format("CAIRN_NUM_THREADS={}", variable());
-  return fmt::format(
-      "{}, the processors that this process may use; CAIRN_NUM_THREADS='{}' is ignored: it is no "
-      "number "
-      "from 1 to {}",
-      usable_processors(), variable(), max_threads);
+  if (variable() != nullptr && parse_threads(variable()) > 0)
+    return fmt::format("CAIRN_NUM_THREADS={}", variable());
+  std::string text =
+      fmt::format("{}, the processors that this process may use", usable_processors());
+  if (variable() != nullptr) {
+    text += fmt::format("; CAIRN_NUM_THREADS='{}' is ignored, since it is no number from 1 to {}",
+                        variable(), max_threads);
+  }
+  return text;
 }
 
 }  // namespace cairn::detail

@@ -1,7 +1,7 @@
-// exp, log and their kin for float, as loops without a branch or a call, so that the compiler
-// vectorises them. They compute in double and round once. So a simple method is exact enough: every
-// result is within 0.6 units in the last place of the true value (tests/core/test_elementary.cpp
-// tries every float). For double the standard library's functions serve.
+// exp, log and their kin for float, without a branch and without a call, so that the compiler
+// vectorises a loop over them. They compute in double and round once. So a simple method is exact
+// enough: every result is within 0.6 units in the last place of the true value, as
+// tests/core/test_elementary.cpp shows. For double the standard library's functions serve.
 #pragma once
 
 #include <bit>
