@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzz target into corpus/: programs in the bytes that fuzz.cpp reads.
 
-A name stands for the number of that call there; a number for itself. The place for a result follows
+A name stands for the number of that call; a number for itself. The place for a result follows
 the arguments. In the pool at first: 0 float32 [3, 4], 1 float64 [2, 3] transposed, 2 int64 [2, 3],
 3 [3, 1] and 5 [3] that require a gradient, 4 [2, 3, 2] with steps, 6 a float64 scalar, 7 [0, 3].
 """
@@ -10,7 +10,7 @@ import pathlib
 import re
 
 here = pathlib.Path(__file__).parent
-text = (here / "fuzz.cpp").read_text()
+text = (here / "tensor_calls.cpp").read_text() + (here / "model_calls.cpp").read_text()
 calls = re.findall(r'^ {6}\{"([^"]+)", (?:exact|rounded|effect),', text, re.MULTILINE)
 number = {name: i for i, name in enumerate(calls)}
 
@@ -56,6 +56,7 @@ seeds = {
     # once failed
     "var_correction": ["var", 4, 1, 4, MIN, 0, 0],
     "print_huge_empty": ["zeros", 2, MAX, 0, 0, 0, 0, "print", 0, 0],
+    "chunk_one_part": [TABLE, 78, 3, 0],
     "reduce_huge_empty": ["zeros", 2, 0, MAX, 0, 0, 0, "sum", 0, 1, 5, 0, 0],
 }
 
