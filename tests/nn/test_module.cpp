@@ -51,7 +51,7 @@ TEST_CASE("module: a name is free again if nothing was registered under it, or i
   Sequential a{Linear(2, 2)}, b{Linear(2, 2)};
   a.push_back("head", ReLU());
   a.extend(std::move(b));
-  b.push_back("head", Linear(2, 1));  // NOLINT(bugprone-use-after-move): it is empty, as promised
+  b.push_back("head", Linear(2, 1));  // NOLINT(bugprone-use-after-move): extend() emptied b
   CHECK_ERROR_MENTIONS(a.extend(std::move(b)), "'head' is taken");
   CHECK(b.size() == 1);
   b.push_back("0", ReLU());
