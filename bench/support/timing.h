@@ -1,6 +1,7 @@
 // Measures the median processor time of interleaved runs. A short disturbance then affects all
 // subjects alike. Processor time depends little on other programs; for work on one thread it equals
-// the elapsed time on an idle machine.
+// the elapsed time on an idle machine. Only the calling thread's time counts, because OpenBLAS
+// starts a thread that waits actively for some tens of milliseconds, even if it gets no work.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,13 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
+/// The processor time of the calling thread.
+inline double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 struct Work {
   int64_t units;  // done by one run
   std::function<void()> run;
@@ -28,11 +36,10 @@ inline std::vector<double> measure(const std::vector<Work>& works, int rounds) {
   std::vector<std::vector<double>> times(works.size());
   for (int round = 0; round <= rounds; ++round) {
     for (std::size_t i = 0; i < works.size(); ++i) {
-      const std::clock_t start = std::clock();
+      const double start = thread_seconds();
       works[i].run();
-      const auto ticks = static_cast<double>(std::clock() - start);
-      if (round > 0)
-        times[i].push_back(ticks / CLOCKS_PER_SEC / static_cast<double>(works[i].units));
+      const double seconds = thread_seconds() - start;
+      if (round > 0) times[i].push_back(seconds / static_cast<double>(works[i].units));
     }
   }
   std::vector<double> medians;
