@@ -179,16 +179,22 @@ Shared& shared() noexcept {
   return *lists;
 }
 
-thread_local bool thread_blocks_gone = false;  // trivially destructible: readable at exit
+// The small blocks of this thread. The pointer is null before their first use and after their end.
+// It needs no guard, as an object with a constructor does, at every allocation. Both variables are
+// trivially destructible, so they can be read while the thread ends.
+constinit thread_local ThreadBlocks* thread_blocks = nullptr;
+constinit thread_local bool thread_blocks_gone = false;
 
 struct ThreadBlocks : SmallBlocks {
   ThreadBlocks() {
     const std::lock_guard lock(shared().mutex);
     next = std::exchange(shared().threads, this);
     if (next != nullptr) next->previous = this;
+    thread_blocks = this;
   }
   ~ThreadBlocks() {
     release();
+    thread_blocks = nullptr;
     thread_blocks_gone = true;
     const std::lock_guard lock(shared().mutex);
     (previous != nullptr ? previous->next : shared().threads) = next;
@@ -199,7 +205,16 @@ struct ThreadBlocks : SmallBlocks {
 
   ThreadBlocks *next = nullptr, *previous = nullptr;
 };
-thread_local ThreadBlocks thread_blocks;
+
+[[gnu::noinline]] ThreadBlocks* make_blocks_of_this_thread() {
+  thread_local ThreadBlocks blocks;
+  return &blocks;
+}
+// Returns null once the blocks of this thread are gone.
+ThreadBlocks* blocks_of_this_thread() {
+  const bool first = thread_blocks == nullptr && !thread_blocks_gone;
+  return first ? make_blocks_of_this_thread() : thread_blocks;
+}
 
 bool is_small(SizeClass c) { return c.bytes <= small_limit; }
 
@@ -230,8 +245,8 @@ void put_large(void* block, SizeClass c) noexcept {
   void* block = nullptr;
   if (!is_small(c)) {
     block = take_large(c);
-  } else if (!thread_blocks_gone) {
-    block = thread_blocks.take(c);
+  } else if (ThreadBlocks* const blocks = blocks_of_this_thread()) {
+    block = blocks->take(c);
   }
   if (block == nullptr) block = from_system(c.bytes);
   if (block == nullptr) {  // free the caches and try again
@@ -246,10 +261,10 @@ void put_large(void* block, SizeClass c) noexcept {
 }
 
 [[maybe_unused]] void to_pool(void* block, SizeClass c) noexcept {
-  if (!is_small(c)) {
-    put_large(block, c);
-  } else if (!thread_blocks_gone && thread_blocks.bytes() < thread_budget) {
-    thread_blocks.put(block, c);
+  if (!is_small(c)) return put_large(block, c);
+  ThreadBlocks* const blocks = blocks_of_this_thread();
+  if (blocks != nullptr && blocks->bytes() < thread_budget) {
+    blocks->put(block, c);
   } else {
     to_system(block);
   }
@@ -297,7 +312,7 @@ MemoryStats memory_stats() {
 }
 
 void release_cached_memory() {
-  if (!detail::thread_blocks_gone) detail::thread_blocks.release();
+  if (detail::thread_blocks != nullptr) detail::thread_blocks->release();
   detail::LargeBlocks::Block* blocks = nullptr;
   {
     const std::lock_guard lock(detail::shared().mutex);
