@@ -40,15 +40,20 @@ Elements<T> elements(const Tensor& x) {
   return {x.view_of()};
 }
 
+template <class F, class Out, class... In>
+void map_dense(const F& f, int64_t n, Out* out, const In*... in) {
+  vectorised([=](auto) {
+    CAIRN_INDEPENDENT_ITERATIONS
+    for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
+  });
+}
+
 /// One run. It is vectorised for dense operands, and for a dense one beside a constant.
 template <class F, class Out, class... In, std::size_t... K>
 void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
              std::index_sequence<K...>, Out* out, const In*... in) {
   if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
-    return vectorised([=](auto) {
-      CAIRN_INDEPENDENT_ITERATIONS
-      for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]...);
-    });
+    return map_dense(f, n, out, in...);
   }
   if constexpr (sizeof...(In) == 2) {
     const auto [a, b] = std::tuple(in...);
@@ -73,13 +78,18 @@ void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>
 template <class F, class Out, class... In>
 void map_into(F f, Elements<Out> out, Elements<In>... in) {
   constexpr std::size_t N = 1 + sizeof...(In);
+  const std::array<const View*, N> operands = {&out.view, &in.view...};
+  // Small dense operands are frequent. The walk would cost more than their few elements.
+  if (out.view.numel <= grain_elements && all_dense(operands)) {
+    return map_dense(f, out.view.numel, out.data(), in.data()...);
+  }
   const auto run = [&](const auto& offset, int64_t n, const auto& stride) {
     [&]<std::size_t... K>(std::index_sequence<K...> each) {
       map_run(f, n, stride, each, out.data() + offset[0], (in.data() + offset[K + 1])...);
     }
     (std::index_sequence_for<In...>{});
   };
-  for_each_run<N>({&out.view, &in.view...}, RunFunction<N>(run));
+  for_each_run(operands, RunFunction<N>(run));
 }
 
 /// Returns a new tensor with the values f(inputs...). Its dtype is that of f's results.

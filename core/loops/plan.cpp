@@ -109,11 +109,8 @@ std::size_t tiled_dimension(const Plan<N>& plan) {
 template <std::size_t N>
 void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run) {
   const View& out = *operands[0];
-  const bool dense = std::all_of(operands.begin(), operands.end(), [&](const View* v) {
-    return v->contiguous && v->numel == out.numel;
-  });
   typename Plan<N>::Offsets stride{};
-  if (dense) {
+  if (all_dense(operands)) {
     stride.fill(1);
     parallel_for(out.numel, grain_elements, [&](int64_t begin, int64_t end) {
       typename Plan<N>::Offsets offset{};

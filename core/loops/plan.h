@@ -104,6 +104,14 @@ Plan<N> plan_of(const std::array<const View*, N>& operands) {
   return plan;
 }
 
+/// True if the operands have equally many elements, each densely in order.
+template <std::size_t N>
+bool all_dense(const std::array<const View*, N>& operands) {
+  return std::all_of(operands.begin(), operands.end(), [&](const View* v) {
+    return v->contiguous && v->numel == operands[0]->numel;
+  });
+}
+
 /// Calls run for all elements of an output, operand 0, and of the inputs that broadcast to it, on
 /// several threads. The order is that of the output, or goes by tiles if an input is transposed.
 template <std::size_t N>
