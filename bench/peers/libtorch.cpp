@@ -1,9 +1,17 @@
-// The work of budgets.cpp in PyTorch's C++ API.
+// The rows of bench/cairn.cpp in PyTorch's C++ API.
 #include <torch/torch.h>
+#include <torch/version.h>
 
-#include "support/subject.h"
+#include "support/rows.h"
+
+using bench::Row;
+using bench::Run;
+using torch::Tensor;
+using Shape = std::vector<int64_t>;
 
 namespace {
+
+// ---- training and inference ----
 
 torch::nn::BatchNorm1d untracked(int64_t channels) {
   return torch::nn::BatchNorm1d(torch::nn::BatchNorm1dOptions(channels).track_running_stats(false));
@@ -13,38 +21,271 @@ struct SimpleModel : torch::nn::Module {
   torch::nn::BatchNorm1d batchnorm1 = register_module("batchnorm1", untracked(10));
   torch::nn::Linear linear = register_module("linear", torch::nn::Linear(10, 5));
   torch::nn::BatchNorm1d batchnorm2 = register_module("batchnorm2", untracked(5));
-  torch::Tensor forward(const torch::Tensor& x) { return batchnorm2(linear(batchnorm1(x))); }
+  Tensor forward(const Tensor& x) { return batchnorm2(linear(batchnorm1(x))); }
 };
 
-struct Stage {
-  SimpleModel model;
-  torch::nn::MSELoss criterion;
-  torch::optim::SGD sgd{model.parameters(), torch::optim::SGDOptions(0.01)};
-  torch::Tensor x = torch::randn({32, 10}), target = torch::randn({32, 5});
-  torch::Tensor w = torch::tensor(1.001F, torch::requires_grad());
-
-  void step() {
-    sgd.zero_grad();
-    criterion(model.forward(x), target).backward();
-    sgd.step();
+torch::nn::Sequential mlp(const Shape& sizes, bool norm) {
+  torch::nn::Sequential net;
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    net->push_back(torch::nn::Linear(sizes[i - 1], sizes[i]));
+    if (i + 1 == sizes.size()) break;
+    if (norm) net->push_back(torch::nn::BatchNorm1d(sizes[i]));
+    net->push_back(torch::nn::ReLU());
   }
-  template <class Factor>
-  void chain(const Factor& factor) {
+  return net;
+}
+
+// `model` is a pointer to a module with forward(). zero_grad() sets gradients to none.
+template <class Model>
+Run step(Model model, const torch::optim::SGDOptions& options, const Shape& x, const Shape& y) {
+  const auto sgd = std::make_shared<torch::optim::SGD>(model->parameters(), options);
+  return [=, x = torch::randn(x), target = torch::randn(y)]() mutable {
+    sgd->zero_grad();
+    torch::mse_loss(model->forward(x), target).backward();
+    sgd->step();
+  };
+}
+
+Run simple_step() {
+  return step(std::make_shared<SimpleModel>(), torch::optim::SGDOptions(0.01), {32, 10}, {32, 5});
+}
+
+Run simple_infer() {
+  const auto model = std::make_shared<SimpleModel>();
+  model->eval();
+  return [=, x = torch::randn({32, 10})] {
+    const torch::InferenceMode guard;
+    model->forward(x);
+  };
+}
+
+Run mlp_step(const Shape& sizes, int64_t batch, bool norm) {
+  return step(mlp(sizes, norm), torch::optim::SGDOptions(1e-3).momentum(0.9),
+              {batch, sizes.front()}, {batch, sizes.back()});
+}
+
+// ---- layers ----
+
+template <class Layer>
+Run forward_backward(Layer layer, const Shape& shape) {
+  const Tensor g = torch::randn(layer(torch::zeros(shape)).sizes());
+  return [=, x = torch::randn(shape, torch::requires_grad())]() mutable {
+    x.mutable_grad().reset();
+    layer->zero_grad();
+    layer(x).backward(g);
+  };
+}
+
+template <class Layer>
+Run forward_only(Layer layer, const Shape& shape) {
+  return [=, x = torch::randn(shape)]() mutable {
+    const torch::InferenceMode guard;
+    layer(x);
+  };
+}
+
+template <class Norm>
+void add_norm(std::vector<Row>& rows, const std::string& name, const Shape& shape,
+              const std::vector<std::string>& kinds) {
+  for (const std::string& kind : kinds) {
+    rows.push_back({name + "_" + kind, [=] {
+                      Norm norm(shape[1]);
+                      norm->train(kind.starts_with("train"));
+                      return kind.ends_with("fb") ? forward_backward(norm, shape)
+                                                  : forward_only(norm, shape);
+                    }});
+  }
+}
+
+// ---- ops ----
+
+template <class F, class... T>
+Run op(F f, const T&... operands) {
+  return [=] {
+    const torch::InferenceMode guard;
+    f(operands...);
+  };
+}
+
+template <class F>
+Run loss_of(const Shape& shape, F f) {
+  return [=, p = torch::randn(shape, torch::requires_grad())]() mutable {
+    p.mutable_grad().reset();
+    f(p).backward();
+  };
+}
+
+Run sgd_step(int64_t tensors, int64_t elements) {
+  std::vector<Tensor> params;
+  for (int64_t i = 0; i < tensors; ++i) {
+    params.push_back(torch::randn({elements}, torch::requires_grad()));
+    params.back().mutable_grad() = torch::randn({elements});
+  }
+  const auto sgd = std::make_shared<torch::optim::SGD>(
+      params, torch::optim::SGDOptions(1e-6).momentum(0.9).weight_decay(1e-4));
+  return [=] { sgd->step(); };
+}
+
+// ---- graphs ----
+
+Run tiny_graph() {
+  const auto options = torch::dtype(torch::kFloat64).requires_grad(true);
+  return [a = torch::tensor(-41.0, options), b = torch::tensor(2.0, options)]() mutable {
+    a.mutable_grad().reset();
+    b.mutable_grad().reset();
+    const Tensor c = a + b;
+    const Tensor d = a * b + b * b * b;
+    const Tensor e = c - d;
+    const Tensor f = e * e;
+    const Tensor g = f / 2.0;
+    g.backward();
+  };
+}
+
+Run chain(int64_t length) {
+  return [=, w = torch::tensor(1.0000001F, torch::requires_grad())]() mutable {
     w.mutable_grad().reset();
-    torch::Tensor z = w;
-    for (int64_t i = 0; i < bench::chain_length; ++i) z = z * factor;
+    Tensor z = w;
+    for (int64_t i = 0; i < length; ++i) z = z * w;
     z.backward();
-  }
-};
+  };
+}
 
-bench::Subject prepare() {
-  torch::set_num_threads(1);
-  const auto stage = std::make_shared<Stage>();
-  return {[=] { stage->step(); }, [=] { stage->chain(stage->w); }, [=] { stage->chain(1.001); }};
+Run grad_of(int64_t leaves) {
+  std::vector<Tensor> inputs;
+  for (int64_t i = 0; i < leaves; ++i) {
+    inputs.push_back(torch::tensor(1.0F, torch::requires_grad()));
+  }
+  return [=] {
+    Tensor total = inputs[0];
+    for (std::size_t i = 1; i < inputs.size(); ++i) total = total + inputs[i];
+    torch::autograd::grad({total}, inputs);
+  };
+}
+
+Run build_sequential(int64_t layers) {
+  return [=] {
+    torch::nn::Sequential net;
+    for (int64_t i = 0; i < layers; ++i) net->push_back(torch::nn::Linear(1, 1));
+    net->named_parameters();
+  };
+}
+
+// The C++ API has no load_state_dict(). A user copies each parameter by its name.
+Run load(int64_t entries) {
+  torch::nn::Sequential net;
+  for (int64_t i = 0; i < entries / 2; ++i) net->push_back(torch::nn::Linear(1, 1));
+  torch::OrderedDict<std::string, Tensor> values;
+  for (const auto& entry : net->named_parameters()) {
+    values.insert(entry.key(), entry.value().detach().clone());
+  }
+  return [=]() mutable {
+    const torch::NoGradGuard guard;
+    for (auto& entry : net->named_parameters()) entry.value().copy_(values[entry.key()]);
+  };
+}
+
+// ---- the table ----
+
+void add_growth(std::vector<Row>& rows) {
+  const auto add = [&](const std::string& name, const Shape& sizes, auto prepare) {
+    for (const int64_t n : sizes) {
+      rows.push_back({name + "_" + std::to_string(n), [=] { return prepare(n); }, n});
+    }
+  };
+  add("chain", {1000, 10'000, 100'000, 1'000'000}, chain);
+  add("grad", {100, 1000, 10'000}, grad_of);
+  add("sequential", {10, 100, 1000}, build_sequential);
+  add("load", {10, 100, 1000, 8000}, load);
+  add("sgd_tensors", {10, 100, 1000, 10'000}, [](int64_t n) { return sgd_step(n, 1); });
+  add("bn_batch", {2, 8, 32, 128, 512, 4096}, [](int64_t n) {
+    return forward_backward(torch::nn::BatchNorm1d(64), {n, 64});
+  });
+  add("linear_batch", {1, 8, 32, 128, 512, 4096}, [](int64_t n) {
+    return forward_backward(torch::nn::Linear(64, 64), {n, 64});
+  });
+}
+
+std::vector<Row> table() {
+  std::vector<Row> rows = {
+      {"simple_step", simple_step},
+      {"simple_infer", simple_infer},
+      {"linear_infer_b1",
+       [] {
+         return forward_only(torch::nn::Linear(64, 64), {1, 64});
+       }},
+      {"mlp_s",
+       [] {
+         return mlp_step({64, 128, 128, 10}, 64, false);
+       }},
+      {"mlp_s_bn",
+       [] {
+         return mlp_step({64, 128, 128, 10}, 64, true);
+       }},
+      {"mlp_m",
+       [] {
+         return mlp_step({784, 1024, 1024, 10}, 256, false);
+       }},
+      {"mlp_m_bn",
+       [] {
+         return mlp_step({784, 1024, 1024, 10}, 256, true);
+       }},
+      {"mlp_l",
+       [] {
+         return mlp_step({1024, 4096, 4096, 10}, 1024, false);
+       }},
+  };
+  using Kinds = std::vector<std::string>;
+  const Kinds fb = {"train_fb", "eval_fb"};
+  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_32x64", {32, 64}, fb);
+  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_4096x1024", {4096, 1024},
+                                   {"train_f", "train_fb", "eval_fb"});
+  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_256x64x256", {256, 64, 256}, fb);
+  add_norm<torch::nn::BatchNorm2d>(rows, "bn2d_32x64x56x56", {32, 64, 56, 56},
+                                   {"train_f", "train_fb", "eval_f", "eval_fb"});
+  add_norm<torch::nn::BatchNorm2d>(rows, "bn2d_32x512x7x7", {32, 512, 7, 7}, {"train_fb"});
+  add_norm<torch::nn::BatchNorm3d>(rows, "bn3d_8x32x16x28x28", {8, 32, 16, 28, 28}, {"train_fb"});
+
+  const auto add = [&](const char* name, auto prepare) { rows.push_back({name, prepare}); };
+  const auto plus = [](const Tensor& a, const Tensor& b) { return a + b; };
+  const Shape large = {10'000'000}, square = {4096, 4096};
+  add("linear_512x1024x1024", [] {
+    return forward_backward(torch::nn::Linear(1024, 1024), {512, 1024});
+  });
+  add("matmul_2048", [] {
+    return op([](const Tensor& a, const Tensor& b) { return a.matmul(b); },
+              torch::randn({2048, 2048}), torch::randn({2048, 2048}));
+  });
+  add("add_1e7", [=] { return op(plus, torch::randn(large), torch::randn(large)); });
+  add("exp_1e7", [=] { return op([](const Tensor& x) { return x.exp(); }, torch::randn(large)); });
+  add("sum_1e7", [=] { return op([](const Tensor& x) { return x.sum(); }, torch::randn(large)); });
+  add("sum_dim0_4096sq",
+      [=] { return op([](const Tensor& x) { return x.sum(0); }, torch::randn(square)); });
+  add("sum_dim1_4096sq",
+      [=] { return op([](const Tensor& x) { return x.sum(1); }, torch::randn(square)); });
+  add("bias_add_4096sq", [=] { return op(plus, torch::randn(square), torch::randn({4096})); });
+  add("transpose_copy_4096sq",
+      [=] { return op([](const Tensor& m) { return m.t().contiguous(); }, torch::randn(square)); });
+  add("add_transposed_4096sq",
+      [=] { return op([](const Tensor& m) { return m + m.t(); }, torch::randn(square)); });
+  add("add_1000", [=] { return op(plus, torch::randn({1000}), torch::randn({1000})); });
+  add("mse_1e7", [=] {
+    return loss_of(large,
+                   [t = torch::randn(large)](const Tensor& p) { return torch::mse_loss(p, t); });
+  });
+  add("chain_sq_exp_1e6", [] {
+    return loss_of({1'000'000}, [](const Tensor& p) { return ((p * p + p).exp() * p).mean(); });
+  });
+  add("sgd_100x1000", [] { return sgd_step(100, 1000); });
+  add("sgd_10x1e6", [] { return sgd_step(10, 1'000'000); });
+  add("tiny_graph", tiny_graph);
+  rows.push_back({"scalar_chain_1000", [] { return chain(1000); }});
+  add_growth(rows);
+  return rows;
 }
 
 void one_gradient() {
-  const torch::Tensor x = torch::tensor(3.0F, torch::requires_grad());
+  const Tensor x = torch::tensor(3.0F, torch::requires_grad());
   (x * x).backward();
   std::cout << x.grad() << '\n';
 }
@@ -52,5 +293,9 @@ void one_gradient() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::answer(argc > 1 ? argv[1] : "", prepare, one_gradient, "torch/torch.h");
+  return bench::answer({argv + 1, argv + argc}, table(),
+                       {.set_threads = [](int n) { torch::set_num_threads(n); },
+                        .about = [] { return std::string("libtorch " TORCH_VERSION); },
+                        .one_gradient = one_gradient,
+                        .header = "torch/torch.h"});
 }
