@@ -56,9 +56,11 @@ inline double seconds(int threads) {
 }
 
 /// The median time of one run. Samples of several runs each take at least 2 ms. There are at least
-/// 3 samples, and more within 0.15 s. A few runs before warm up the caches.
+/// 3 samples, and more within 0.15 s. Runs before that warm up the caches, for 0.1 s: until then a
+/// thread of OpenBLAS waits actively, perhaps on the same core.
 inline double measure(const Run& run, int threads) {
-  constexpr double sample = 2e-3, total = 0.15;
+  constexpr double warm_up = 0.1, sample = 2e-3, total = 0.15;
+  for (const double start = seconds(2); seconds(2) - start < warm_up;) run();
   int64_t runs = 1;
   double once = 0;
   for (;; runs *= 2) {
