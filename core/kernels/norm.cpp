@@ -18,7 +18,11 @@ using detail::vectorised;
 // ---- one block ----
 
 // How many channels are summed at the same time, at most. Their sums are on the stack.
-constexpr int64_t max_channels = 256;
+constexpr int64_t max_channels = 1024;
+
+// How many rows of channels are visited at the same time. What belongs to a channel, such as its
+// sums, is then read and written once for all of them.
+constexpr int64_t rows_together = 4;
 
 // A block of one line, or the same block of several neighbouring lines.
 struct Block {
@@ -26,10 +30,10 @@ struct Block {
 
   Block(const NormSizes& n, int64_t line_, int64_t lines_, int64_t index_)
       : line(line_), lines(lines_), index(index_) {
-    position = index % n.row_pieces() * n.piece();
-    positions = std::min(n.piece(), n.positions - position);
-    row = n.rows_merged ? index / n.row_pieces() * n.block_rows() : line / n.channels;
-    rows = n.rows_merged ? std::min(n.block_rows(), n.rows - row) : 1;
+    position = index % n.row_pieces * n.piece;
+    positions = std::min(n.piece, n.positions - position);
+    row = n.rows_merged ? index / n.row_pieces * n.block_rows : line / n.channels;
+    rows = n.rows_merged ? std::min(n.block_rows, n.rows - row) : 1;
   }
   template <class T>
   T* first(const NormSizes& n, const NormData<T>& x) const {
@@ -63,7 +67,14 @@ struct BlockData {
   }
 };
 
-// y = f(i)(x...) for the index i of the inner loop.
+// The neighbours of an inner loop at `outer`, one for each of the rows that are visited together.
+template <class T, std::size_t... R>
+std::array<T*, sizeof...(R)> together(const BlockData<T>& x, int64_t row, int64_t outer,
+                                      std::index_sequence<R...>) {
+  return {x.template inner<true>(row, outer + static_cast<int64_t>(R))...};
+}
+
+// y = f(i)(x...) for the index i of the inner loop, over `outers` outer ones.
 template <bool dense, class F, class T, class... In>
 [[gnu::always_inline]] inline void map_block(int64_t rows, int64_t outers, int64_t inners, F f,
                                              const BlockData<T> y, const BlockData<In>... x) {
@@ -76,6 +87,37 @@ template <bool dense, class F, class T, class... In>
       };
       map_run(y.template inner<dense>(row, outer), x.template inner<dense>(row, outer)...);
     }
+  }
+}
+
+// y = f(c)(x...) for each channel c. The channels are dense.
+template <class F, class T, class... In>
+[[gnu::always_inline]] inline void map_channels(const Block& b, F f, const BlockData<T> y,
+                                                const BlockData<In>... x) {
+  for (int64_t row = 0; row < b.rows; ++row) {
+    int64_t p = 0;
+    [&]<std::size_t... R>(std::index_sequence<R...> each) {
+      for (; p + rows_together <= b.positions; p += rows_together) {
+        const auto map_rows = [&](const auto out, const auto... in) {
+          CAIRN_INDEPENDENT_ITERATIONS
+          for (int64_t c = 0; c < b.lines; ++c) {
+            const auto of_channel = f(c);
+            const std::array<T, rows_together> values{
+                [&]<std::size_t r>(std::integral_constant<std::size_t, r>) {
+                  return static_cast<T>(of_channel(static_cast<double>(in[r][c])...));
+                }(std::integral_constant<std::size_t, R>())...};
+            ((out[R][c] = values[R]), ...);
+          }
+        };
+        map_rows(together(y, row, p, each), together(x, row, p, each)...);
+      }
+    }
+    (std::make_index_sequence<rows_together>());
+    const auto rest = [&](BlockData<T> out, BlockData<In>... in) {
+      map_block<true>(1, b.positions - p, b.lines, f, out, in...);
+    };
+    rest({y.template inner<true>(row, p), 0, y.outer_stride, 1},
+         {x.template inner<true>(row, p), 0, x.outer_stride, 1}...);
   }
 }
 
@@ -101,26 +143,48 @@ template <bool dense, class F, class... T>
   return total;
 }
 
-// Sets sums[c * stride] to the sums of f(line, position)(x...) for each channel c.
+// Sets sums[c * stride] to the sums of f(line, position)(x...) for each channel c. If `dense`, so
+// are the channels.
 template <bool dense, class F, class... T>
 [[gnu::always_inline]] inline void sum_channels(const Block& b, F f, Sums* sums, int64_t stride,
                                                 const BlockData<T>... x) {
-  std::array<double, max_channels> first{}, second{};
+  double first[max_channels], second[max_channels];
+  std::fill_n(first, b.lines, 0.0);
+  std::fill_n(second, b.lines, 0.0);
   for (int64_t row = 0; row < b.rows; ++row) {
-    for (int64_t p = 0; p < b.positions; ++p) {
-      const auto add_run = [&](const auto... in) {
+    int64_t p = 0;
+    if constexpr (dense) {
+      [&]<std::size_t... R>(std::index_sequence<R...> each) {
+        for (; p + rows_together <= b.positions; p += rows_together) {
+          const auto add_rows = [&](const auto... in) {
+            for (int64_t c = 0; c < b.lines; ++c) {
+              Sums s{first[c], second[c]};
+              const auto add = [&]<std::size_t r>(std::integral_constant<std::size_t, r>) {
+                s += f(b.line + c,
+                       b.position + p + static_cast<int64_t>(r))(static_cast<double>(in[r][c])...);
+              };
+              (add(std::integral_constant<std::size_t, R>()), ...);
+              first[c] = s.first;
+              second[c] = s.second;
+            }
+          };
+          add_rows(together(x, row, p, each)...);
+        }
+      }
+      (std::make_index_sequence<rows_together>());
+    }
+    for (; p < b.positions; ++p) {
+      const auto add_row = [&](const auto... in) {
         for (int64_t c = 0; c < b.lines; ++c) {
           const Sums s = f(b.line + c, b.position + p)(static_cast<double>(in[c])...);
-          first[static_cast<std::size_t>(c)] += s.first;
-          second[static_cast<std::size_t>(c)] += s.second;
+          first[c] += s.first;
+          second[c] += s.second;
         }
       };
-      add_run(x.template inner<dense>(row, p)...);
+      add_row(x.template inner<dense>(row, p)...);
     }
   }
-  for (int64_t c = 0; c < b.lines; ++c) {
-    sums[c * stride] = {first[static_cast<std::size_t>(c)], second[static_cast<std::size_t>(c)]};
-  }
+  for (int64_t c = 0; c < b.lines; ++c) sums[c * stride] = {first[c], second[c]};
 }
 
 // ---- all blocks ----
@@ -139,8 +203,8 @@ void for_each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
   const bool dense = (((by_channel ? x.channel_stride : x.position_stride) == 1) && ...);
   const int64_t first = groups.begin * n.group_lines, last = groups.end * n.group_lines;
   const int64_t row = first / n.channels, rows = (last - 1) / n.channels + 1 - row;
-  const int64_t units = by_channel ? rows : last - first, pieces = n.row_pieces();
-  const int64_t values = n.line_rows() * n.positions / n.line_blocks();
+  const int64_t units = by_channel ? rows : last - first, pieces = n.row_pieces;
+  const int64_t values = n.line_rows() * n.positions / n.line_blocks;
   const int64_t grain = detail::grain_elements / (by_channel ? values * n.channels : values);
   const auto run = [&](int64_t u, int64_t end) {
     for (; u < end; ++u) {
@@ -155,7 +219,7 @@ void for_each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
       }
     }
   };
-  detail::parallel_for(units * n.line_blocks(), std::max<int64_t>(1, grain), run);
+  detail::parallel_for(units * n.line_blocks, std::max<int64_t>(1, grain), run);
 }
 
 // Sets `sums` to the sums of f(line, position)(x...) over each block. If not `by_channel`, f gets
@@ -163,7 +227,7 @@ void for_each_block(const NormSizes& n, GroupRange groups, bool by_channel, F f,
 template <class F, class... T>
 void sum(const NormSizes& n, GroupRange groups, bool by_channel, Sums* sums, F f,
          const NormData<T>&... x) {
-  const int64_t blocks = n.line_blocks();
+  const int64_t blocks = n.line_blocks;
   const auto run = [&](const Block& b, bool dense, const auto... data) {
     Sums* const out = sums + b.line * blocks + b.index;
     if (by_channel) {
@@ -187,7 +251,7 @@ void map(const NormSizes& n, GroupRange groups, F f, const NormData<T>& y,
     const auto by_line = [f, line = b.line](int64_t c) { return f(line + c, 0); };
     const auto constant = [value = f(b.line, 0)](int64_t) { return value; };
     if (by_channel) {
-      vectorised([=](auto) { map_block<true>(b.rows, b.positions, b.lines, by_line, data...); });
+      vectorised([=](auto) { map_channels(b, by_line, data...); });
     } else if (dense) {
       vectorised([=](auto) { map_block<true>(b.rows, 1, b.positions, constant, data...); });
     } else {

@@ -11,25 +11,34 @@
 
 namespace cairn::kernels {
 
-/// The sizes of an input. For sizes n, n.lines() is the number of lines.
+/// The sizes of an input, and those of the blocks. They are computed once, since each takes a
+/// division, which costs as much as many elements of a small input.
 struct NormSizes {
+  NormSizes(int64_t rows_, int64_t channels_, int64_t positions_, bool rows_merged_,
+            int64_t group_lines_)
+      : rows(rows_),
+        channels(channels_),
+        positions(positions_),
+        rows_merged(rows_merged_),
+        group_lines(group_lines_) {
+    if (rows * channels * positions == 0) return;  // there are no blocks
+    const int64_t block_values = std::clamp<int64_t>((1 << 17) / channels, 512, 8192);
+    block_rows = std::clamp<int64_t>(block_values / positions, 1, line_rows());
+    piece = positions < 2 * block_values ? positions : block_values;
+    row_pieces = (positions - 1) / piece + 1;
+    line_blocks = ((line_rows() - 1) / block_rows + 1) * row_pieces;
+  }
+
   int64_t rows, channels, positions;
   bool rows_merged;
   int64_t group_lines;
+  // A block is several rows with few positions, or a piece of one row with many positions.
+  int64_t block_rows = 0, piece = 0, row_pieces = 0, line_blocks = 0;
 
   int64_t lines() const { return rows_merged ? channels : rows * channels; }
   int64_t line_rows() const { return rows_merged ? rows : 1; }
   int64_t groups() const { return lines() / group_lines; }
   int64_t group_values() const { return group_lines * line_rows() * positions; }
-
-  /// A block is several rows with few positions, or a piece of one row with many positions.
-  int64_t block_values() const { return std::clamp<int64_t>((1 << 17) / channels, 512, 8192); }
-  int64_t block_rows() const {
-    return std::clamp<int64_t>(block_values() / positions, 1, line_rows());
-  }
-  int64_t piece() const { return positions < 2 * block_values() ? positions : block_values(); }
-  int64_t row_pieces() const { return (positions - 1) / piece() + 1; }
-  int64_t line_blocks() const { return ((line_rows() - 1) / block_rows() + 1) * row_pieces(); }
 };
 
 struct GroupRange {
@@ -43,7 +52,7 @@ struct NormData {
   int64_t row_stride, channel_stride, position_stride;
 };
 
-/// Two sums over a block of a line. The blocks of line l begin at index l * line_blocks().
+/// Two sums over a block of a line. The blocks of line l begin at index l * line_blocks.
 struct Sums {
   double first, second;
 
@@ -56,7 +65,7 @@ struct Sums {
 /// Adds up the sums over the blocks of a line.
 inline Sums line_sums(const NormSizes& n, const Sums* sums, int64_t line) {
   Sums total{};
-  for (int64_t i = line * n.line_blocks(); i < (line + 1) * n.line_blocks(); ++i) total += sums[i];
+  for (int64_t i = line * n.line_blocks; i < (line + 1) * n.line_blocks; ++i) total += sums[i];
   return total;
 }
 

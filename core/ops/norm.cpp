@@ -51,11 +51,11 @@ Plan<1> positions(const Tensor& x) {
 Tensor single_stride(const Tensor& x) { return positions(x).rank <= 1 ? x : x.detach().clone(); }
 
 NormSizes sizes_of(const Tensor& x, const NormGroups& groups) {
-  NormSizes n{x.shape()[0], x.shape()[1], 1, groups.rows_merged, groups.channels};
-  for (int64_t d = 2; d < x.dim(); ++d) n.positions *= x.shape()[d];
+  int64_t rows = x.shape()[0], positions = 1;
+  for (int64_t d = 2; d < x.dim(); ++d) positions *= x.shape()[d];
   // Merged rows with one position each are treated as one row with many positions.
-  if (n.rows_merged && n.positions == 1) std::swap(n.rows, n.positions);
-  return n;
+  if (groups.rows_merged && positions == 1) std::swap(rows, positions);
+  return {rows, x.shape()[1], positions, groups.rows_merged, groups.channels};
 }
 
 // Describes the tensor for the kernels. A single stride must visit its positions.
@@ -98,10 +98,10 @@ struct Lines : kernels::NormLines {
   Lines(const char* op, const Tensor& x, const NormGroups& groups, const Tensor& weights,
         const Tensor& biases)
       : n(sizes_of(x, groups)) {
-    int64_t affine = n.channels, blocks = n.lines() * n.line_blocks();
+    int64_t affine = n.channels, blocks = n.lines() * n.line_blocks;
     if (groups.by_position) {
       affine = n.positions;
-      blocks = std::max(blocks, affine * kernels::transposed(n).line_blocks());
+      blocks = std::max(blocks, affine * kernels::transposed(n).line_blocks);
     }
     memory = new_tensor(op, {6 * n.lines() + 2 * affine + 2 * blocks}, DType::float64);
     double* next = doubles(memory);
@@ -155,12 +155,17 @@ struct Lines : kernels::NormLines {
 
   // Sets m, s, a and b of each line.
   void set_lines(GroupRange range, const Tensor& mean, const Tensor& var, double eps) const {
-    for (int64_t l = range.begin * n.group_lines; l < range.end * n.group_lines; ++l) {
-      const int64_t group = l / n.group_lines, c = l % n.channels;
-      m[l] = doubles(mean)[group];
-      s[l] = inverse_deviation(doubles(var)[group], eps);
-      a[l] = gamma == nullptr ? weight[c] * s[l] : s[l];
-      b[l] = gamma == nullptr ? bias[c] : 0;
+    int64_t l = range.begin * n.group_lines, c = l % n.channels;
+    for (int64_t group = range.begin; group < range.end; ++group) {
+      const double mean_of_group = doubles(mean)[group];
+      const double s_of_group = inverse_deviation(doubles(var)[group], eps);
+      for (const int64_t end = l + n.group_lines; l < end; ++l) {
+        m[l] = mean_of_group;
+        s[l] = s_of_group;
+        a[l] = gamma == nullptr ? weight[c] * s_of_group : s_of_group;
+        b[l] = gamma == nullptr ? bias[c] : 0;
+        if (++c == n.channels) c = 0;
+      }
     }
   }
 
