@@ -9,8 +9,12 @@
 #include <cairn/core/loops/dispatch.h>
 #include <cairn/core/loops/plan.h>
 
+#include <algorithm>
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <functional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -73,6 +77,29 @@ void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>
   for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
 }
 
+/// An operand of several runs, the rows.
+template <class T>
+struct Rows {
+  T* first;
+  int64_t stride, row_stride;
+
+  /// If the rows are a tile of a transposed operand, copies them to `buffer`, where they are dense.
+  Rows dense(int64_t rows, int64_t n, void* buffer) const {
+    if (row_stride != 1 || stride <= 1 || rows > tile_side || n > tile_side) return *this;
+    auto* const copy = static_cast<std::remove_const_t<T>*>(buffer);
+    transpose_tile<std::remove_const_t<T>>(first, stride, rows, n, copy);
+    return {copy, 1, tile_side};
+  }
+};
+
+template <class F, class Out, class... In>
+void map_rows(const F& f, int64_t rows, int64_t n, const Rows<Out>& out, const Rows<In>&... in) {
+  for (int64_t i = 0; i < rows; ++i) {
+    map_run(f, n, {out.stride, in.stride...}, std::index_sequence_for<In...>(),
+            out.first + i * out.row_stride, (in.first + i * in.row_stride)...);
+  }
+}
+
 /// out = f(in...) element by element; the inputs broadcast to the output. An input is the output
 /// itself or shares no element with it.
 template <class F, class Out, class... In>
@@ -83,9 +110,17 @@ void map_into(F f, Elements<Out> out, Elements<In>... in) {
   if (out.view.numel <= grain_elements && all_dense(operands)) {
     return map_dense(f, out.view.numel, out.data(), in.data()...);
   }
-  const auto run = [&](const auto& offset, int64_t n, const auto& stride) {
-    [&]<std::size_t... K>(std::index_sequence<K...> each) {
-      map_run(f, n, stride, each, out.data() + offset[0], (in.data() + offset[K + 1])...);
+  const auto run = [&](const Offsets<N>& offset, int64_t n, const Offsets<N>& stride, int64_t rows,
+                       const Offsets<N>& row_stride) {
+    constexpr std::size_t bytes = tile_side * tile_side * std::max({sizeof(In)...});
+    alignas(alignment) std::byte buffers[sizeof...(In)][bytes];
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+      const auto input = [&]<class T>(std::size_t k, T* first) {
+        return Rows<T>{first + offset[k + 1], stride[k + 1], row_stride[k + 1]}.dense(rows, n,
+                                                                                      buffers[k]);
+      };
+      map_rows(f, rows, n, Rows<Out>{out.data() + offset[0], stride[0], row_stride[0]},
+               input(K, in.data())...);
     }
     (std::index_sequence_for<In...>{});
   };

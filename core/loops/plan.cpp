@@ -2,6 +2,8 @@
 #include <cairn/core/internal/parallel.h>
 #include <cairn/core/loops/plan.h>
 
+#include <cstring>
+
 namespace cairn::detail {
 
 template <std::size_t N>
@@ -49,7 +51,7 @@ namespace {
 // The elements along two dimensions of a plan, cut into tiles, at each place of the other ones. An
 // input that is transposed is dense along `rows`, and the output along `columns`. A walk over whole
 // rows would read one value from each cache line of that input, and find the line gone when it
-// comes back for the next one. Within a tile the lines stay in the cache.
+// comes back for the next one. Within a tile each line is used up while it is in the cache.
 template <std::size_t N>
 class Tiles {
  public:
@@ -67,21 +69,19 @@ class Tiles {
 
   void visit(int64_t begin, int64_t end, RunFunction<N> run) const {
     for (; begin < end; ++begin) {
-      const int64_t column = begin % across(column_count_) * side;
+      const int64_t column = begin % across(column_count_) * tile_side;
       const int64_t rest = begin / across(column_count_);
-      const int64_t row = rest % across(row_count_) * side;
+      const int64_t row = rest % across(row_count_) * tile_side;
       Offsets<N> offset = others_.offset(rest / across(row_count_));
       shift(offset, row_stride_, row);
       shift(offset, column_stride_, column);
-      run(offset, std::min(side, column_count_ - column), column_stride_,
-          std::min(side, row_count_ - row), row_stride_);
+      run(offset, std::min(tile_side, column_count_ - column), column_stride_,
+          std::min(tile_side, row_count_ - row), row_stride_);
     }
   }
 
-  static constexpr int64_t side = 32;  // measured: 16 is slower, and 64 is no faster
-
  private:
-  static int64_t across(int64_t length) { return (length - 1) / side + 1; }
+  static int64_t across(int64_t length) { return (length - 1) / tile_side + 1; }
 
   Plan<N> others_;
   int64_t row_count_, column_count_;
@@ -92,13 +92,14 @@ class Tiles {
 // tiles; else the last dimension.
 template <std::size_t N>
 std::size_t tiled_dimension(const Plan<N>& plan) {
+  constexpr int64_t enough = 16;  // rows and columns
   if (plan.rank < 2) return plan.rank;
   const std::size_t last = plan.rank - 1;
-  if (plan.strides[last][0] != 1 || plan.sizes[last] < Tiles<N>::side) return last;
+  if (plan.strides[last][0] != 1 || plan.sizes[last] < enough) return last;
   for (std::size_t k = 1; k < N; ++k) {
     if (plan.strides[last][k] <= 1) continue;
     for (std::size_t d = 0; d < last; ++d) {
-      if (plan.strides[d][k] == 1 && plan.sizes[d] >= Tiles<N>::side) return d;
+      if (plan.strides[d][k] == 1 && plan.sizes[d] >= enough) return d;
     }
   }
   return last;
@@ -131,7 +132,7 @@ void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run
   const std::size_t rows = tiled_dimension(plan);
   if (rows + 1 < plan.rank) {
     const Tiles<N> tiles(plan, rows);
-    constexpr int64_t grain = grain_elements / (Tiles<N>::side * Tiles<N>::side);
+    constexpr int64_t grain = grain_elements / (tile_side * tile_side);
     return parallel_for(tiles.count(), grain,
                         [&](int64_t begin, int64_t end) { tiles.visit(begin, end, run); });
   }
@@ -139,6 +140,50 @@ void for_each_run(const std::array<const View*, N>& operands, RunFunction<N> run
                [&](int64_t begin, int64_t end) { plan.visit(begin, end, run); });
 }
 
+// Four rows of four floats, or two of two doubles, are transposed in registers. Vectors of 16 bytes
+// exist on every x86-64, and wider ones would gain nothing: memory bounds a large transposition.
+template <class T>
+void transpose_tile(const T* from, int64_t stride, int64_t rows, int64_t columns, T* to) {
+  using Vector [[gnu::vector_size(16)]] = T;
+  constexpr int64_t width = 16 / sizeof(T);
+  const auto load = [](const T* p) {
+    Vector v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  };
+  const auto store = [](T* p, Vector v) { std::memcpy(p, &v, sizeof v); };
+  for (int64_t j = 0; j + width <= columns; j += width) {
+    for (int64_t i = 0; i + width <= rows; i += width) {
+      const T* const x = from + i + j * stride;
+      T* const y = to + i * tile_side + j;
+      const Vector a = load(x), b = load(x + stride);
+      if constexpr (width == 2) {
+        store(y, __builtin_shufflevector(a, b, 0, 2));
+        store(y + tile_side, __builtin_shufflevector(a, b, 1, 3));
+      } else {
+        const Vector c = load(x + 2 * stride), d = load(x + 3 * stride);
+        const Vector ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+        const Vector cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+        const Vector ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        const Vector cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        store(y, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+        store(y + tile_side, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+        store(y + 2 * tile_side, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+        store(y + 3 * tile_side, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+      }
+    }
+  }
+  const int64_t whole_rows = rows - rows % width, whole_columns = columns - columns % width;
+  for (int64_t i = 0; i < rows; ++i) {  // what no whole block covers
+    for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) {
+      to[i * tile_side + j] = from[i + j * stride];
+    }
+  }
+}
+
+template void transpose_tile(const float*, int64_t, int64_t, int64_t, float*);
+template void transpose_tile(const double*, int64_t, int64_t, int64_t, double*);
+template void transpose_tile(const int64_t*, int64_t, int64_t, int64_t, int64_t*);
 template struct Plan<1>;
 template struct Plan<2>;
 template struct Plan<3>;

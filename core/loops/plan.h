@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace cairn::detail {
 
@@ -19,8 +20,9 @@ void shift(Offsets<N>& offset, const Offsets<N>& stride, int64_t steps) {
   for (std::size_t k = 0; k < N; ++k) offset[k] += stride[k] * steps;
 }
 
-/// Refers to a function run(offsets, n, strides), without owning it. So the walk over the memory of
-/// N operands is compiled once, not once for every op. Only the loop over rows is the op's own.
+/// Refers to a function run(offsets, n, strides, rows, row_strides), without owning it. So the walk
+/// over the memory of N operands is compiled once, not once for every op. Only the loop over rows
+/// is the op's own. A function run(offsets, n, strides) is called once for each row.
 template <std::size_t N>
 class RunFunction {
  public:
@@ -30,8 +32,13 @@ class RunFunction {
         call_([](const void* object, Offsets<N> offset, int64_t n, const Offsets<N>& stride,
                  int64_t rows, const Offsets<N>& row_stride) {
           const F& run = *static_cast<const F*>(object);
-          for (; rows > 1; --rows, shift(offset, row_stride, 1)) run(offset, n, stride);
-          run(offset, n, stride);
+          if constexpr (std::is_invocable_v<const F&, Offsets<N>, int64_t, Offsets<N>, int64_t,
+                                            Offsets<N>>) {
+            run(offset, n, stride, rows, row_stride);
+          } else {
+            for (; rows > 1; --rows, shift(offset, row_stride, 1)) run(offset, n, stride);
+            run(offset, n, stride);
+          }
         }) {}
   /// Calls the function for `rows` runs of n elements.
   void operator()(const Offsets<N>& offset, int64_t n, const Offsets<N>& stride, int64_t rows = 1,
@@ -111,6 +118,14 @@ bool all_dense(const std::array<const View*, N>& operands) {
     return v->contiguous && v->numel == operands[0]->numel;
   });
 }
+
+/// The rows and columns of a tile, at most. Half of it is slower, and twice is no faster.
+inline constexpr int64_t tile_side = 64;
+
+/// Copies a tile that is dense along its rows' direction, so that each row of the copy is dense:
+///   to[i * tile_side + j] = from[i + j * stride] for i < rows and j < columns
+template <class T>
+void transpose_tile(const T* from, int64_t stride, int64_t rows, int64_t columns, T* to);
 
 /// Calls run for all elements of an output, operand 0, and of the inputs that broadcast to it, on
 /// several threads. The order is that of the output, or goes by tiles if an input is transposed.

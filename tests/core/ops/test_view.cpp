@@ -65,3 +65,25 @@ TEST_CASE("flatten: joins a range of dimensions; a scalar becomes [1]") {
   CHECK(x.flatten(0, -2).shape() == Shape{6, 4});
   CHECK(tensor(3).flatten().shape() == Shape{1});
 }
+
+TEST_CASE("contiguous: a transposed tensor, in whole tiles and in parts of them") {
+  for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
+    for (const int64_t rows : {15, 16, 18, 63, 64, 65, 130}) {
+      for (const int64_t columns : {16, 17, 64, 67, 129}) {
+        CAPTURE(rows);
+        CAPTURE(columns);
+        const Tensor m = arange(0, 3 * rows * columns).to(dtype).reshape({3, rows, columns});
+        const Tensor t = m.transpose(1, 2);
+        const Tensor copy = t.contiguous(), doubled = copy + t;
+        bool all = true;
+        for (int64_t i = 0; i < t.numel(); ++i) {
+          const int64_t p = i / (rows * columns), c = i / rows % columns, r = i % rows;
+          const int64_t value = (p * rows + r) * columns + c;
+          all = all && copy.at<int64_t>({p, c, r}) == value;
+          all = all && doubled.at<int64_t>({p, c, r}) == 2 * value;
+        }
+        CHECK(all);
+      }
+    }
+  }
+}
