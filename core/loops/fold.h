@@ -69,33 +69,83 @@ Acc fold_range(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, co
   return total;
 }
 
-/// Folds neighbouring outputs at the same time, so that memory is read in order. This serves folds
-/// whose values lie far apart, such as a sum over rows.
-template <class T, class Acc, class Out, class Finish>
-void fold_columns(const T* x, const Plan<1>& folded, int64_t count, int64_t columns, Out* out,
-                  const Acc& zero, const Finish& finish) {
-  constexpr int64_t tile = 512;
-  std::array<Acc, tile> acc;
-  for (int64_t first = 0; first < columns; first += tile) {
-    const auto width = static_cast<std::size_t>(std::min(tile, columns - first));
-    std::fill_n(acc.begin(), width, zero);
-    int64_t index = 0;
-    folded.visit(0, count, [&](const auto& offset, int64_t n, const auto& stride) {
-      vectorised([=, rows = x + first + offset[0], step = stride[0], folds = acc.data()](auto) {
-        for (int64_t i = 0; i < n; ++i) {
-          const T* const row = rows + i * step;
-          for (std::size_t k = 0; k < width; ++k) folds[k].add(row[k], index + i);
+/// Folds the values [begin, end) of neighbouring outputs, whose values are dense, into acc. Several
+/// rows of values are folded together, so that each accumulator is read and written once for all.
+template <class T, class Acc>
+void fold_columns(const T* x, const Plan<1>& folded, int64_t begin, int64_t end, int64_t columns,
+                  Acc* acc) {
+  int64_t index = begin;
+  folded.visit(begin, end, [&](const auto& offset, int64_t n, const auto& stride) {
+    vectorised([=, rows = x + offset[0], step = stride[0]](auto) {
+      int64_t i = 0;
+      for (; i + 4 <= n; i += 4) {
+        const T* const row = rows + i * step;
+        CAIRN_INDEPENDENT_ITERATIONS
+        for (int64_t k = 0; k < columns; ++k) {
+          Acc a = acc[k];
+          a.add(row[k], index + i);
+          a.add(row[k + step], index + i + 1);
+          a.add(row[k + 2 * step], index + i + 2);
+          a.add(row[k + 3 * step], index + i + 3);
+          acc[k] = a;
         }
-      });
-      index += n;
+      }
+      for (; i < n; ++i) {
+        const T* const row = rows + i * step;
+        CAIRN_INDEPENDENT_ITERATIONS
+        for (int64_t k = 0; k < columns; ++k) acc[k].add(row[k], index + i);
+      }
     });
-    for (std::size_t k = 0; k < width; ++k) out[first + static_cast<int64_t>(k)] = finish(acc[k]);
+    index += n;
+  });
+}
+
+/// fold_into() for outputs whose neighbours are dense, such as those of a sum over rows. Memory is
+/// read in order: a block of rows at a time, over a band of columns. Blocks are merged in order.
+template <class T, class Acc, class Out, class Finish>
+void fold_into_columns(const T* x, const FoldPlan& plan, Out* out, const Acc& zero,
+                       const Finish& finish) {
+  constexpr int64_t band = 2048, block = 1 << 18;  // columns, and elements of a block
+  const int64_t columns = plan.kept.sizes[plan.kept.rank - 1], count = plan.folded.count();
+  const int64_t outputs = plan.kept.count(), bands = (columns - 1) / band + 1;
+  const int64_t rows = std::max<int64_t>(1, block / std::min(columns, band));
+  const int64_t blocks = std::max<int64_t>(1, (count + rows - 1) / rows);
+  std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(outputs * blocks) : 0, zero);
+
+  const int64_t units = outputs / columns * bands * blocks;
+  const int64_t work = std::min(rows, count) * std::min(columns, band);  // of a unit, at most
+  parallel_for(units, std::max<int64_t>(1, grain_elements / std::max<int64_t>(1, work)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t unit = begin; unit < end; ++unit) {
+                   const int64_t b = unit % blocks, first = unit / blocks % bands * band;
+                   const int64_t output = unit / blocks / bands * columns + first;
+                   const int64_t width = std::min(band, columns - first);
+                   const T* const values = x + plan.kept.offset(output)[0];
+                   const auto fold = [&](Acc* acc) {
+                     fold_columns(values, plan.folded, b * rows, std::min((b + 1) * rows, count),
+                                  width, acc);
+                   };
+                   if (blocks > 1) {
+                     fold(parts.data() + b * outputs + output);
+                   } else {
+                     std::array<Acc, band> acc;
+                     std::fill_n(acc.begin(), width, zero);
+                     fold(acc.data());
+                     std::transform(acc.begin(), acc.begin() + width, out + output, finish);
+                   }
+                 }
+               });
+  if (blocks == 1) return;
+  for (int64_t i = 0; i < outputs; ++i) {
+    Acc total = parts[static_cast<std::size_t>(i)];
+    for (int64_t b = 1; b < blocks; ++b)
+      total.merge(parts[static_cast<std::size_t>(b * outputs + i)]);
+    out[i] = finish(total);
   }
 }
 
 /// Folds x over the marked dimensions, from `zero`, and sets each output to finish(its fold).
-/// Long lines are cut into blocks, and columns into bands, which depend on the shape alone. Blocks
-/// are merged in order.
+/// Long lines are cut into blocks, which depend on the shape alone. Blocks are merged in order.
 template <class T, class Acc, class Out, class Finish>
 void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Finish finish) {
   const FoldPlan plan(x, dims);
@@ -106,15 +156,7 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
 
   const bool lines_dense = folded.rank == 0 || folded.strides[folded.rank - 1][0] == 1;
   if (!lines_dense && kept.rank > 0 && kept.strides[kept.rank - 1][0] == 1) {
-    constexpr int64_t band = 256;  // narrower bands would read memory in too short pieces
-    parallel_for(outputs, std::max(band, grain), [&](int64_t begin, int64_t end) {
-      Out* result = out + begin;
-      kept.visit(begin, end, [&](const auto& offset, int64_t n, const auto&) {
-        fold_columns(x.as<T>() + offset[0], folded, count, n, result, zero, finish);
-        result += n;
-      });
-    });
-    return;
+    return fold_into_columns(x.as<T>(), plan, out, zero, finish);
   }
 
   constexpr int64_t block = 1 << 16;

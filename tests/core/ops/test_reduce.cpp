@@ -3,8 +3,10 @@
 
 #include <cairn/core/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 
 using namespace cairn;
 using namespace cairn::test;
@@ -72,6 +74,21 @@ TEST_CASE("argmax: the first largest also where lines are cut into lanes and blo
   CHECK(argmax(values, 0).item<int64_t>() == 70'001);
   values[150'000].fill_(NAN), values[160'000].fill_(NAN);
   CHECK(argmax(values, 0).item<int64_t>() == 150'000);
+}
+
+TEST_CASE("sum, argmax: columns that are cut into bands, and rows into blocks") {
+  constexpr int64_t places = 2, rows = 600, columns = 2100;
+  const Tensor x = arange(0, places * rows * columns).reshape({places, rows, columns}).remainder(7);
+  const Tensor sums = sum(x, {1}), rows_outside = sum(x.permute({1, 0, 2}), {0});
+  const Tensor largest = argmax(x, 1);
+  for (const int64_t p : {0, 1}) {
+    for (const int64_t c : {0, 1, 2047, 2048, 2099}) {
+      const auto column = x.select(0, p).select(1, c).to_vector<int64_t>();
+      CHECK(sums.at<int64_t>({p, c}) == std::accumulate(column.begin(), column.end(), int64_t{0}));
+      CHECK(rows_outside.at<int64_t>({p, c}) == sums.at<int64_t>({p, c}));
+      CHECK(largest.at<int64_t>({p, c}) == std::ranges::max_element(column) - column.begin());
+    }
+  }
 }
 
 TEST_CASE("amax: equal extremes share the gradient") {
