@@ -6,10 +6,13 @@
 #include <cairn/core/machine.h>
 #include <cairn/core/memory.h>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -47,8 +50,24 @@ constexpr bool pooled = false;
 constexpr bool pooled = true;
 #endif
 
+// Asks for pages of 2 MiB in a large block. Its addresses then take fewer entries of the
+// processor's table of pages, which a walk over columns would otherwise overflow. The system may
+// refuse.
+void advise_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] std::size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t page = 2 << 20, enough = 4 << 20;
+  if (bytes < enough) return;
+  const auto address = reinterpret_cast<std::uintptr_t>(block);
+  const std::uintptr_t first = (address + page - 1) / page * page;
+  const std::uintptr_t last = (address + bytes) / page * page;
+  madvise(static_cast<std::byte*>(block) + (first - address), last - first, MADV_HUGEPAGE);
+#endif
+}
+
 void* from_system(std::size_t bytes) noexcept {
-  return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
+  void* const block = ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
+  if (block != nullptr) advise_huge_pages(block, bytes);
+  return block;
 }
 void to_system(void* block) noexcept { ::operator delete (block, std::align_val_t{alignment}); }
 
