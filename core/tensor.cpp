@@ -13,7 +13,20 @@
 namespace cairn {
 namespace detail {
 
-TensorImpl::TensorImpl(View v) : view(std::move(v)), epoch(view.storage->epoch) {}
+TensorImpl::TensorImpl(const View& v) : view(v), epoch(view.storage->epoch) {}
+
+// Every op creates a tensor, so the view is built in its place and not moved there.
+TensorImpl::TensorImpl(Ref<Storage> storage, const Shape& shape, int64_t numel, DType dtype)
+    : view{.storage = std::move(storage),
+           .data = nullptr,
+           .shape = shape,
+           .strides = contiguous_strides(shape),
+           .numel = numel,
+           .dtype = dtype,
+           .contiguous = true},
+      epoch(view.storage->epoch) {
+  view.data = view.storage->data();
+}
 
 TensorImpl::~TensorImpl() {
   // Nobody can read this gradient any more. Under create_graph it may hold the graph that holds the
@@ -24,8 +37,14 @@ TensorImpl::~TensorImpl() {
   }
 }
 
-Ref<TensorImpl> TensorImpl::create(View view) {
-  return Ref(new (allocate("tensor", sizeof(TensorImpl))) TensorImpl(std::move(view)));
+Ref<TensorImpl> TensorImpl::create(const View& view) {
+  return Ref(new (allocate("tensor", sizeof(TensorImpl))) TensorImpl(view));
+}
+
+Ref<TensorImpl> TensorImpl::create(Ref<Storage> storage, const Shape& shape, int64_t numel,
+                                   DType dtype) {
+  return Ref(new (allocate("tensor", sizeof(TensorImpl)))
+                 TensorImpl(std::move(storage), shape, numel, dtype));
 }
 
 void TensorImpl::destroy(TensorImpl* impl) noexcept {

@@ -32,9 +32,13 @@ struct View {
 /// One tensor: a view of values and its place in the graph.
 /// It requires a gradient if it has a node (an op made it) or its slot requires one (a leaf).
 struct TensorImpl : Counted {
-  explicit TensorImpl(View v);
+  explicit TensorImpl(const View& v);
+  TensorImpl(Ref<Storage> storage, const Shape& shape, int64_t numel, DType dtype);
   ~TensorImpl();
-  static Ref<TensorImpl> create(View view);
+  static Ref<TensorImpl> create(const View& view);
+  /// A contiguous tensor at the beginning of `storage`.
+  static Ref<TensorImpl> create(Ref<Storage> storage, const Shape& shape, int64_t numel,
+                                DType dtype);
   CAIRN_API static void destroy(TensorImpl* impl) noexcept;
 
   CAIRN_API bool requires_grad() const;

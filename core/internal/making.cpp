@@ -14,26 +14,19 @@ Tensor new_tensor(const char* op, const Shape& shape, DType dtype) {
   int64_t bytes = 0;
   check(!__builtin_mul_overflow(numel, element_size(dtype), &bytes),
         "{}: {} {} takes more than 2^63 bytes", op, shape, dtype);
-  View view{.storage = Storage::allocate(op, static_cast<std::size_t>(bytes)),
-            .data = nullptr,
-            .shape = shape,
-            .strides = contiguous_strides(shape),
-            .numel = numel,
-            .dtype = dtype,
-            .contiguous = true};
-  view.data = view.storage->data();
-  return Tensor(TensorImpl::create(std::move(view)));
+  return Tensor(TensorImpl::create(Storage::allocate(op, static_cast<std::size_t>(bytes)), shape,
+                                   numel, dtype));
 }
 
 Tensor make_view(const Tensor& x, const Shape& shape, const Strides& strides, int64_t offset) {
-  View view = x.view_of();
+  const TensorImpl& base = x.impl();
+  auto impl = TensorImpl::create(base.view);
+  View& view = impl->view;
   view.shape = shape;
   view.strides = strides;
   view.numel = shape.numel();
   view.contiguous = detail::is_contiguous(shape, strides);
   if (view.numel > 0) view.data += offset * element_size(view.dtype);
-  const TensorImpl& base = x.impl();
-  auto impl = TensorImpl::create(std::move(view));
   impl->epoch = base.epoch;
   impl->is_view = true;
   impl->base_tracked = base.requires_grad() || base.base_tracked;
