@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <memory>
 #include <vector>
 
 namespace cairn::detail {
@@ -128,10 +130,11 @@ void fold_into_columns(const T* x, const FoldPlan& plan, Out* out, const Acc& ze
                    if (blocks > 1) {
                      fold(parts.data() + b * outputs + output);
                    } else {
-                     std::array<Acc, band> acc;
-                     std::fill_n(acc.begin(), width, zero);
-                     fold(acc.data());
-                     std::transform(acc.begin(), acc.begin() + width, out + output, finish);
+                     alignas(Acc) std::byte memory[band * sizeof(Acc)];
+                     auto* const acc = reinterpret_cast<Acc*>(memory);
+                     std::uninitialized_fill_n(acc, width, zero);
+                     fold(acc);
+                     std::transform(acc, acc + width, out + output, finish);
                    }
                  }
                });
@@ -183,6 +186,31 @@ void fold_into(const View& x, const DimMask& dims, Out* out, const Acc& zero, Fi
         *result++ = finish(line(x.as<T>() + offset[0] + i * stride[0]));
     });
   });
+}
+
+/// Returns the sum of f(in[i]...) over n dense values, in double, without keeping the values of f.
+template <class F, class... T>
+double sum_of(F f, int64_t n, const T*... in) {
+  constexpr int64_t block = 1 << 16, lanes = 16;
+  std::vector<double> parts(static_cast<std::size_t>((n + block - 1) / block));
+  parallel_for(n, block, [&](int64_t begin, int64_t end) {
+    parts[static_cast<std::size_t>(begin / block)] = vectorised([=](auto) {
+      std::array<double, lanes> lane{};
+      int64_t i = begin;
+      for (; i + lanes <= end; i += lanes) {
+        for (std::size_t k = 0; k < lanes; ++k) {
+          lane[k] += static_cast<double>(f(in[i + static_cast<int64_t>(k)]...));
+        }
+      }
+      double total = 0;
+      for (const double part : lane) total += part;
+      for (; i < end; ++i) total += static_cast<double>(f(in[i]...));
+      return total;
+    });
+  });
+  double total = 0;
+  for (const double part : parts) total += part;
+  return total;
 }
 
 /// Calls f(in, in_step, out, out_step, n) for every row of x and y along dimension d.

@@ -52,27 +52,39 @@ void map_dense(const F& f, int64_t n, Out* out, const In*... in) {
   });
 }
 
-/// One run. It is vectorised for dense operands, and for a dense one beside a constant.
+/// The same if input C is one value.
+template <std::size_t C, class F, class Out, class... In>
+void map_with_constant(const F& f, int64_t n, Out* out, const In*... in) {
+  const auto constant = *std::get<C>(std::tuple(in...));
+  [&]<std::size_t... K>(std::index_sequence<K...>) {
+    vectorised([=](auto) {
+      const auto value = [constant]<std::size_t k>(std::integral_constant<std::size_t, k>,
+                                                   const auto* x, int64_t i) {
+        if constexpr (k == C) {
+          return constant;
+        } else {
+          return x[i];
+        }
+      };
+      CAIRN_INDEPENDENT_ITERATIONS
+      for (int64_t i = 0; i < n; ++i)
+        out[i] = f(value(std::integral_constant<std::size_t, K>(), in, i)...);
+    });
+  }
+  (std::index_sequence_for<In...>{});
+}
+
+/// One run. It is vectorised for dense operands, and for dense ones beside a constant.
 template <class F, class Out, class... In, std::size_t... K>
 void map_run(const F& f, int64_t n, const std::array<int64_t, 1 + sizeof...(In)>& stride,
              std::index_sequence<K...>, Out* out, const In*... in) {
-  if (stride[0] == 1 && ((stride[K + 1] == 1) && ...)) {
-    return map_dense(f, n, out, in...);
-  }
-  if constexpr (sizeof...(In) == 2) {
-    const auto [a, b] = std::tuple(in...);
-    if (stride[0] == 1 && stride[1] == 1 && stride[2] == 0) {
-      return vectorised([=, a = a, constant = *b](auto) {
-        CAIRN_INDEPENDENT_ITERATIONS
-        for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], constant);
-      });
-    }
-    if (stride[0] == 1 && stride[1] == 0 && stride[2] == 1) {
-      return vectorised([=, b = b, constant = *a](auto) {
-        CAIRN_INDEPENDENT_ITERATIONS
-        for (int64_t i = 0; i < n; ++i) out[i] = f(constant, b[i]);
-      });
-    }
+  const auto only_constant = [&](std::size_t constant) {
+    return stride[0] == 1 && ((stride[K + 1] == (K == constant ? 0 : 1)) && ...);
+  };
+  if (only_constant(sizeof...(In))) return map_dense(f, n, out, in...);
+  if constexpr (sizeof...(In) > 1) {
+    const bool done = ((only_constant(K) && (map_with_constant<K>(f, n, out, in...), true)) || ...);
+    if (done) return;
   }
   for (int64_t i = 0; i < n; ++i) out[i * stride[0]] = f(in[i * stride[K + 1]]...);
 }

@@ -1,28 +1,53 @@
 // Loss functions. Each returns one value, a mean, unless its options say otherwise.
 #include <cairn/core/internal/making.h>
 #include <cairn/core/internal/operands.h>
+#include <cairn/core/loops/fold.h>
 #include <cairn/core/loops/map.h>
 #include <cairn/core/ops.h>
 #include <cairn/core/record.h>
 
 namespace cairn {
 
+namespace {
+
+constexpr auto squared_error = [](auto u, auto v) { return (u - v) * (u - v); };
+
+// The mean or the sum of the squared errors. Dense operands are read once, and nothing is kept.
+Tensor reduced_error(const Tensor& x, const Tensor& target, bool is_mean) {
+  constexpr const char* op = "mse_loss";
+  const detail::View &a = x.view_of(), &b = target.view_of();
+  if (!detail::all_dense<2>({&a, &b}) || a.dtype != b.dtype || !is_floating(a.dtype)) {
+    const Tensor each = detail::map_floating(op, squared_error, x, target);
+    return is_mean ? mean(each) : sum(each);
+  }
+  Tensor y = detail::new_tensor(op, {}, a.dtype);
+  detail::dispatch_floating(a.dtype, [&]<class T>(T) {
+    const double total = detail::sum_of(squared_error, a.numel, a.as<const T>(), b.as<const T>());
+    *y.view_of().as<T>() = static_cast<T>(is_mean ? total / static_cast<double>(a.numel) : total);
+  });
+  return y;
+}
+
+}  // namespace
+
 Tensor mse_loss(const Tensor& x, const Tensor& target, const MSELossOptions& options) {
-  detail::check_defined("mse_loss", x, target);
+  constexpr const char* op = "mse_loss";
+  detail::check_defined(op, x, target);
   check(options.broadcast || x.shape() == target.shape(),
-        "mse_loss: input {} and target {} differ; reshape one, or set broadcast = true", x.shape(),
+        "{}: input {} and target {} differ; reshape one, or set broadcast = true", op, x.shape(),
         target.shape());
-  const Tensor each = detail::map_floating(
-      "mse_loss", [](auto u, auto v) { return (u - v) * (u - v); }, x, target);
   const bool is_mean = options.reduction == Reduction::mean;
-  const Tensor y = options.reduction == Reduction::none ? each : is_mean ? mean(each) : sum(each);
+  const Tensor y = options.reduction == Reduction::none
+                       ? detail::map_floating(op, squared_error, x, target)
+                       : reduced_error(x, target, is_mean);
   // d(x-t)²/dx = 2 (x-t), divided by n for the mean. dy is one value unless nothing is reduced.
-  const double scale = is_mean ? 2.0 / static_cast<double>(each.numel()) : 2.0;
+  const auto count = static_cast<double>(detail::broadcast(op, x.shape(), target.shape()).numel());
+  const double scale = is_mean ? 2 / count : 2;
   const auto gradient = [scale](auto& dy, auto& a, auto& b) {
     return detail::formula(
-        "mse_loss", [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, a, b);
+        op, [scale](auto g, auto u, auto v) { return g * scale * (u - v); }, dy, a, b);
   };
-  return record("mse_loss", y, wrt(x, gradient, x, target), wrt(target, gradient, target, x));
+  return record(op, y, wrt(x, gradient, x, target), wrt(target, gradient, target, x));
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
