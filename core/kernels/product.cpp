@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
 
 /// Keeps g++ from unrolling a loop of one vector before it has vectorised the loop.
 #ifdef __clang__
@@ -44,6 +47,21 @@ template <InstructionSet set, class T>
   std::copy_n(&sum[0][0], height * width<T>, &c[0][0]);
 }
 
+// Copies up to `width` values in pieces of fixed sizes. A loop, or a call, would take longer.
+template <class T>
+[[gnu::always_inline]] inline void copy_row(const T* from, int64_t count, T* to) {
+  [&]<int64_t... piece>(std::integer_sequence<int64_t, piece...>) {
+    const auto copy = [&]<int64_t n>(std::integral_constant<int64_t, n>) {
+      if ((count & n) == 0) return;
+      std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
+      from += n;
+      to += n;
+    };
+    (copy(std::integral_constant<int64_t, piece>()), ...);
+  }
+  (std::integer_sequence<int64_t, 16, 8, 4, 2, 1>());
+}
+
 // c = a panel, or c += a panel, for all rows of c, whose columns are those of the panel.
 template <class T>
 void multiply_panel(const Matrix<const T>& a, const T* panel, const Matrix<T>& c, bool accumulate) {
@@ -57,7 +75,10 @@ void multiply_panel(const Matrix<const T>& a, const T* panel, const Matrix<T>& c
       multiply_tile(at, row, a.col_stride, panel, a.cols, tile);
       for (int64_t r = 0; r < rows; ++r) {
         T* const out = c.data + (i + r) * c.row_stride;
-        for (int64_t j = 0; j < c.cols; ++j) out[j] = accumulate ? out[j] + tile[r][j] : tile[r][j];
+        if (accumulate) {
+          for (int64_t j = 0; j < c.cols; ++j) tile[r][j] += out[j];
+        }
+        copy_row(tile[r], c.cols, out);
       }
     }
   });
@@ -65,9 +86,14 @@ void multiply_panel(const Matrix<const T>& a, const T* panel, const Matrix<T>& c
 
 template <class T>
 void copy_panel(const Matrix<const T>& b, T* panel) {
+  if (b.cols < width<T>) std::fill_n(panel, b.rows * width<T>, T{});
   for (int64_t p = 0; p < b.rows; ++p) {
-    for (int64_t j = 0; j < width<T>; ++j) {
-      panel[p * width<T> + j] = j < b.cols ? b.data[p * b.row_stride + j * b.col_stride] : T{};
+    const T* const row = b.data + p * b.row_stride;
+    T* const to = panel + p * width<T>;
+    if (b.col_stride == 1) {
+      copy_row(row, b.cols, to);
+    } else {
+      for (int64_t j = 0; j < b.cols; ++j) to[j] = row[j * b.col_stride];
     }
   }
 }

@@ -22,17 +22,25 @@ namespace {
 template <class T>
 using Factor = std::conditional_t<std::integral<T>, uint64_t, T>;
 
+// (n, k) x (k, m) -> (n, m)
+Tensor product_of_two(const Tensor& left, const Tensor& right, DType dtype) {
+  Tensor y = detail::new_tensor("matmul", {left.size(0), right.size(1)}, dtype);
+  detail::dispatch(dtype, [&]<class T>(T) {
+    blas::gemm(matrix<const Factor<T>>(left.view_of()), matrix<const Factor<T>>(right.view_of()),
+               matrix<Factor<T>>(y.view_of()), false);
+  });
+  return y;
+}
+
 // (..., n, k) x (..., k, m) -> (..., n, m). The leading dimensions broadcast.
-Tensor product(const Tensor& a, const Tensor& b) {
+Tensor product_of_batches(const Tensor& left, const Tensor& right, DType dtype) {
   const auto batch = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
-  const int64_t n = a.size(-2), m = b.size(-1);
-  const DType dtype = detail::common_dtype("matmul", a, b);
-  Shape shape = detail::broadcast("matmul", batch(a), batch(b));
+  const int64_t n = left.size(-2), k = left.size(-1), m = right.size(-1);
+  Shape shape = detail::broadcast("matmul", batch(left), batch(right));
   const auto batch_strides = [&](const Tensor& x) {
     const Strides& s = x.strides();
     return detail::broadcast_strides(batch(x), Strides(s.begin(), s.end() - 2), shape);
   };
-  const Tensor left = readable(a), right = readable(b);
   detail::Plan<2> batches;
   const Strides left_step = batch_strides(left), right_step = batch_strides(right);
   for (int64_t d = 0; d < shape.size(); ++d) batches.add(shape[d], {left_step[d], right_step[d]});
@@ -42,17 +50,25 @@ Tensor product(const Tensor& a, const Tensor& b) {
   Tensor y = detail::new_tensor("matmul", shape, dtype);
   const View& out = y.view_of();
   detail::dispatch(dtype, [&]<class T>(T) {
-    detail::parallel_for(
-        count, blas::worth_a_thread(n * m * a.size(-1)), [&](int64_t at, int64_t end) {
-          batches.visit(at, end, [&](const auto& offset, int64_t run, const auto& stride) {
-            for (int64_t i = 0; i < run; ++i, ++at) {
-              blas::gemm(matrix<const Factor<T>>(left.view_of(), offset[0] + i * stride[0]),
-                         matrix<const Factor<T>>(right.view_of(), offset[1] + i * stride[1]),
-                         matrix<Factor<T>>(out, at * n * m), false);
-            }
-          });
-        });
+    detail::parallel_for(count, blas::worth_a_thread(n * m * k), [&](int64_t at, int64_t end) {
+      batches.visit(at, end, [&](const auto& offset, int64_t run, const auto& stride) {
+        for (int64_t i = 0; i < run; ++i, ++at) {
+          blas::gemm(matrix<const Factor<T>>(left.view_of(), offset[0] + i * stride[0]),
+                     matrix<const Factor<T>>(right.view_of(), offset[1] + i * stride[1]),
+                     matrix<Factor<T>>(out, at * n * m), false);
+        }
+      });
+    });
   });
+  return y;
+}
+
+Tensor product(const Tensor& a, const Tensor& b) {
+  const DType dtype = detail::common_dtype("matmul", a, b);
+  const Tensor left = readable(a), right = readable(b);
+  const bool two = a.dim() == 2 && b.dim() == 2;
+  const Tensor y =
+      two ? product_of_two(left, right, dtype) : product_of_batches(left, right, dtype);
   const auto da = [](auto& dy, auto& factor) {  // dA (n,k) = dY (n,m) · Bᵀ (m,k)
     return product(dy, factor.transpose(-2, -1));
   };
