@@ -13,7 +13,7 @@
 namespace cairn {
 namespace detail {
 
-TensorImpl::TensorImpl(const View& v) : view(v), epoch(view.storage->epoch) {}
+TensorImpl::TensorImpl(View v) : view(std::move(v)), epoch(view.storage->epoch) {}
 
 // Every op creates a tensor, so the view is built in its place and not moved there.
 TensorImpl::TensorImpl(Ref<Storage> storage, const Shape& shape, int64_t numel, DType dtype)
@@ -37,8 +37,8 @@ TensorImpl::~TensorImpl() {
   }
 }
 
-Ref<TensorImpl> TensorImpl::create(const View& view) {
-  return Ref(new (allocate("tensor", sizeof(TensorImpl))) TensorImpl(view));
+Ref<TensorImpl> TensorImpl::create(View view) {
+  return Ref(new (allocate("tensor", sizeof(TensorImpl))) TensorImpl(std::move(view)));
 }
 
 Ref<TensorImpl> TensorImpl::create(Ref<Storage> storage, const Shape& shape, int64_t numel,

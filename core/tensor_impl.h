@@ -32,10 +32,10 @@ struct View {
 /// One tensor: a view of values and its place in the graph.
 /// It requires a gradient if it has a node (an op made it) or its slot requires one (a leaf).
 struct TensorImpl : Counted {
-  explicit TensorImpl(const View& v);
+  explicit TensorImpl(View v);
   TensorImpl(Ref<Storage> storage, const Shape& shape, int64_t numel, DType dtype);
   ~TensorImpl();
-  static Ref<TensorImpl> create(const View& view);
+  static Ref<TensorImpl> create(View view);
   /// A contiguous tensor at the beginning of `storage`.
   static Ref<TensorImpl> create(Ref<Storage> storage, const Shape& shape, int64_t numel,
                                 DType dtype);

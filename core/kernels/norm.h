@@ -21,7 +21,7 @@ struct NormSizes {
         positions(positions_),
         rows_merged(rows_merged_),
         group_lines(group_lines_) {
-    if (rows * channels * positions == 0) return;  // there are no blocks
+    if (rows * channels * positions == 0) return;  // nothing is to be cut
     const int64_t block_values = std::clamp<int64_t>((1 << 17) / channels, 512, 8192);
     block_rows = std::clamp<int64_t>(block_values / positions, 1, line_rows());
     piece = positions < 2 * block_values ? positions : block_values;
@@ -33,7 +33,7 @@ struct NormSizes {
   bool rows_merged;
   int64_t group_lines;
   // A block is several rows with few positions, or a piece of one row with many positions.
-  int64_t block_rows = 0, piece = 0, row_pieces = 0, line_blocks = 0;
+  int64_t block_rows = 1, piece = 1, row_pieces = 1, line_blocks = 1;
 
   int64_t lines() const { return rows_merged ? channels : rows * channels; }
   int64_t line_rows() const { return rows_merged ? rows : 1; }
