@@ -100,13 +100,17 @@ struct Dense {
   bool tiny() const { return batch * in * out < 8192; }  // a call of BLAS costs more
 
   void forward(const float* x, float* y) const {
-    for (size_t i = 0; i < batch; ++i) {
-      for (size_t j = 0; j < out; ++j) y[i * out + j] = b[j];
+    if (!tiny()) {
+      for (size_t i = 0; i < batch; ++i) {
+        for (size_t j = 0; j < out; ++j) y[i * out + j] = b[j];
+      }
+      return product(plain, flipped, batch, out, in, x, w, 1, y);
     }
-    if (!tiny()) return product(plain, flipped, batch, out, in, x, w, 1, y);
     for (size_t i = 0; i < batch; ++i) {
       for (size_t j = 0; j < out; ++j) {
-        for (size_t k = 0; k < in; ++k) y[i * out + j] += x[i * in + k] * w[j * in + k];
+        float sum = b[j];
+        for (size_t k = 0; k < in; ++k) sum += x[i * in + k] * w[j * in + k];
+        y[i * out + j] = sum;
       }
     }
   }
