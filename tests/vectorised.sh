@@ -3,7 +3,8 @@
 # A compiler that does not inline a loop into its function compiles it for the baseline, silently.
 set -euo pipefail
 
-kernels=(multiply_panel dot_products fold_run fold_columns map_run write_run
+kernels=(multiply_panel dot_products fold_run fold_columns map_dense
+  map_with_constant write_run
   'NormKernels.*measure' 'NormKernels.*products' 'NormKernels.*apply' 'NormKernels.*input_gradient')
 
 # "<function> <number of instructions with wide registers>" for each function of vectorised()
