@@ -16,7 +16,8 @@ constexpr auto squared_error = [](auto u, auto v) { return (u - v) * (u - v); };
 Tensor reduced_error(const Tensor& x, const Tensor& target, bool is_mean) {
   constexpr const char* op = "mse_loss";
   const detail::View &a = x.view_of(), &b = target.view_of();
-  if (!detail::all_dense<2>({&a, &b}) || a.dtype != b.dtype || !is_floating(a.dtype)) {
+  const bool dense = a.shape == b.shape && a.contiguous && b.contiguous;
+  if (!dense || a.dtype != b.dtype || !is_floating(a.dtype)) {
     const Tensor each = detail::map_floating(op, squared_error, x, target);
     return is_mean ? mean(each) : sum(each);
   }

@@ -25,8 +25,10 @@ TEST_CASE("mse_loss: the gradient is 2 (x - t) / n, the target's its negative") 
 }
 
 TEST_CASE("mse_loss: broadcast allows shapes that differ") {
-  const Tensor x = zeros({4, 1}), t = ones({4});
+  const Tensor x = tensor({{0}, {1}, {2}, {3}}), t = tensor({0, 10, 20, 30});
   CHECK(mse_loss(x, t, {.reduction = Reduction::none, .broadcast = true}).shape() == Shape{4, 4});
+  CHECK(equal(mse_loss(x, t, {.reduction = Reduction::sum, .broadcast = true}), tensor(4936)));
+  CHECK(equal(mse_loss(x, t, {.broadcast = true}), tensor(308.5)));
 }
 
 TEST_CASE("mse_loss: the mean of nothing is NaN, the sum 0") {
