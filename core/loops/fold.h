@@ -114,30 +114,26 @@ void fold_into_columns(const T* x, const FoldPlan& plan, Out* out, const Acc& ze
   const int64_t blocks = std::max<int64_t>(1, (count + rows - 1) / rows);
   std::vector<Acc> parts(blocks > 1 ? static_cast<std::size_t>(outputs * blocks) : 0, zero);
 
+  const auto fold_unit = [&](int64_t unit) {
+    const int64_t b = unit % blocks, first = unit / blocks % bands * band;
+    const int64_t output = unit / blocks / bands * columns + first;
+    const int64_t width = std::min(band, columns - first);
+    const T* const values = x + plan.kept.offset(output)[0];
+    const auto fold = [&](Acc* acc) {
+      fold_columns(values, plan.folded, b * rows, std::min((b + 1) * rows, count), width, acc);
+    };
+    if (blocks > 1) return fold(parts.data() + b * outputs + output);
+    alignas(Acc) std::byte memory[band * sizeof(Acc)];
+    auto* const acc = reinterpret_cast<Acc*>(memory);
+    std::uninitialized_fill_n(acc, width, zero);
+    fold(acc);
+    std::transform(acc, acc + width, out + output, finish);
+  };
   const int64_t units = outputs / columns * bands * blocks;
-  const int64_t work = std::min(rows, count) * std::min(columns, band);  // of a unit, at most
-  parallel_for(units, std::max<int64_t>(1, grain_elements / std::max<int64_t>(1, work)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t unit = begin; unit < end; ++unit) {
-                   const int64_t b = unit % blocks, first = unit / blocks % bands * band;
-                   const int64_t output = unit / blocks / bands * columns + first;
-                   const int64_t width = std::min(band, columns - first);
-                   const T* const values = x + plan.kept.offset(output)[0];
-                   const auto fold = [&](Acc* acc) {
-                     fold_columns(values, plan.folded, b * rows, std::min((b + 1) * rows, count),
-                                  width, acc);
-                   };
-                   if (blocks > 1) {
-                     fold(parts.data() + b * outputs + output);
-                   } else {
-                     alignas(Acc) std::byte memory[band * sizeof(Acc)];
-                     auto* const acc = reinterpret_cast<Acc*>(memory);
-                     std::uninitialized_fill_n(acc, width, zero);
-                     fold(acc);
-                     std::transform(acc, acc + width, out + output, finish);
-                   }
-                 }
-               });
+  const int64_t work = std::max<int64_t>(1, std::min(rows, count) * std::min(columns, band));
+  parallel_for(units, std::max<int64_t>(1, grain_elements / work), [&](int64_t unit, int64_t end) {
+    for (; unit < end; ++unit) fold_unit(unit);
+  });
   if (blocks == 1) return;
   for (int64_t i = 0; i < outputs; ++i) {
     Acc total = parts[static_cast<std::size_t>(i)];
