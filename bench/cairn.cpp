@@ -2,6 +2,7 @@
 #include <cairn/cairn.h>
 
 #include "support/rows.h"
+#include "support/work.h"
 
 using namespace cairn;
 using bench::Row;
@@ -20,12 +21,12 @@ struct SimpleModel : nn::Module {
   Tensor forward(const Tensor& x) override { return batchnorm2(linear(batchnorm1(x))); }
 };
 
-nn::Sequential mlp(const std::vector<int64_t>& sizes, bool norm) {
+nn::Sequential mlp(const bench::Network& n) {
   nn::Sequential net;
-  for (std::size_t i = 1; i < sizes.size(); ++i) {
-    net.push_back(nn::Linear(sizes[i - 1], sizes[i]));
-    if (i + 1 == sizes.size()) break;
-    if (norm) net.push_back(nn::BatchNorm1d(sizes[i]));
+  for (std::size_t i = 1; i < n.sizes.size(); ++i) {
+    net.push_back(nn::Linear(n.sizes[i - 1], n.sizes[i]));
+    if (i + 1 == n.sizes.size()) break;
+    if (n.norm) net.push_back(nn::BatchNorm1d(n.sizes[i]));
     net.push_back(nn::ReLU());
   }
   return net;
@@ -59,11 +60,11 @@ Run simple_infer() {
   };
 }
 
-Run mlp_step(const std::vector<int64_t>& sizes, int64_t batch, bool norm) {
-  const auto net = std::make_shared<nn::Sequential>(mlp(sizes, norm));
+Run mlp_step(const bench::Network& n) {
+  const auto net = std::make_shared<nn::Sequential>(mlp(n));
   const auto training = std::make_shared<Training>(
       Training{net, optim::SGD(net->parameters(), {.lr = 1e-3, .momentum = 0.9}),
-               randn({batch, sizes.front()}), randn({batch, sizes.back()})});
+               randn({n.batch, n.sizes.front()}), randn({n.batch, n.sizes.back()})});
   return [=] { training->step(); };
 }
 
@@ -93,17 +94,15 @@ std::shared_ptr<nn::Module> layer(bool training, A... arguments) {
   return made;
 }
 
-// Adds up to four rows for one norm and shape: the kinds are those of {train, eval} x {f, fb}.
 template <class Norm>
-void add_norm(std::vector<Row>& rows, const std::string& name, const Shape& shape,
-              const std::vector<std::string>& kinds) {
-  for (const std::string& kind : kinds) {
-    rows.push_back({fmt::format("{}_{}", name, kind), [=] {
-                      const auto norm = layer<Norm>(kind.starts_with("train"), shape[1]);
-                      return kind.ends_with("fb") ? forward_backward(norm, shape)
-                                                  : forward_only(norm, shape);
-                    }});
-  }
+Run norm_run(const bench::Normalisation& n) {
+  const auto norm = layer<Norm>(n.training, n.shape[1]);
+  return n.backward ? forward_backward(norm, n.shape) : forward_only(norm, n.shape);
+}
+
+Run norm_of(const bench::Normalisation& n) {
+  if (n.dimensions() == 1) return norm_run<nn::BatchNorm1d>(n);
+  return n.dimensions() == 2 ? norm_run<nn::BatchNorm2d>(n) : norm_run<nn::BatchNorm3d>(n);
 }
 
 // ---- ops ----
@@ -215,37 +214,13 @@ std::vector<Row> table() {
        [] {
          return forward_only(layer<nn::Linear>(false, 64, 64), {1, 64});
        }},
-      {"mlp_s",
-       [] {
-         return mlp_step({64, 128, 128, 10}, 64, false);
-       }},
-      {"mlp_s_bn",
-       [] {
-         return mlp_step({64, 128, 128, 10}, 64, true);
-       }},
-      {"mlp_m",
-       [] {
-         return mlp_step({784, 1024, 1024, 10}, 256, false);
-       }},
-      {"mlp_m_bn",
-       [] {
-         return mlp_step({784, 1024, 1024, 10}, 256, true);
-       }},
-      {"mlp_l",
-       [] {
-         return mlp_step({1024, 4096, 4096, 10}, 1024, false);
-       }},
   };
-  using Kinds = std::vector<std::string>;
-  const Kinds fb = {"train_fb", "eval_fb"};
-  add_norm<nn::BatchNorm1d>(rows, "bn1d_32x64", {32, 64}, fb);
-  add_norm<nn::BatchNorm1d>(rows, "bn1d_4096x1024", {4096, 1024},
-                            {"train_f", "train_fb", "eval_fb"});
-  add_norm<nn::BatchNorm1d>(rows, "bn1d_256x64x256", {256, 64, 256}, fb);
-  add_norm<nn::BatchNorm2d>(rows, "bn2d_32x64x56x56", {32, 64, 56, 56},
-                            {"train_f", "train_fb", "eval_f", "eval_fb"});
-  add_norm<nn::BatchNorm2d>(rows, "bn2d_32x512x7x7", {32, 512, 7, 7}, {"train_fb"});
-  add_norm<nn::BatchNorm3d>(rows, "bn3d_8x32x16x28x28", {8, 32, 16, 28, 28}, {"train_fb"});
+  for (const bench::Network& n : bench::networks) {
+    rows.push_back({n.name, [&n] { return mlp_step(n); }});
+  }
+  for (const bench::Normalisation& n : bench::normalisations) {
+    rows.push_back({n.name(), [&n] { return norm_of(n); }});
+  }
 
   const auto add = [&](const char* name, auto prepare) { rows.push_back({name, prepare}); };
   const auto plus = [](const Tensor& a, const Tensor& b) { return a + b; };

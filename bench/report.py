@@ -140,7 +140,7 @@ def markdown(results):
         lines.append(f"| `{row}` | {duration(median(f, 'cairn'))} | "
                      f"{duration(median(f, 'libtorch'))} | {ratio(f, 'libtorch'):.2f} | "
                      f"{100 * ratio(f, 'limit'):.0f} % | {f'{of_two:.2f}' if of_two else ''} |")
-    versions = "; ".join(results["about"].values())
+    versions = "; ".join(v for who, v in results["about"].items() if who != "limit")
     return "\n".join([*lines, "", f"Measured with {versions}."])
 
 

@@ -38,7 +38,7 @@ class Programs:
         self.rows = {who: self._list(who) for who in self.paths}
 
     def _list(self, who):
-        return {line.split()[0] for line in self.call(who, "--list").splitlines()}
+        return set(self.call(who, "--list").splitlines())
 
     def call(self, who, *words, preload=None):
         environment = dict(self.environment)

@@ -14,7 +14,7 @@ get_target_property(fmt_includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
 cairn_program(benchmarks bench_cairn bench/cairn.cpp)
 bench_program(cairn "" ${cairn_include_dir} ${fmt_includes})
 
-# Counts the bytes of the heap in any of these programs. It replaces malloc(), so no sanitizer.
+# Counts the bytes of the heap in any of these programs that was built without a sanitizer.
 add_library(bench_heap MODULE EXCLUDE_FROM_ALL bench/support/heap.cpp)
 target_compile_features(bench_heap PRIVATE cxx_std_20)
 set_target_properties(bench_heap PROPERTIES
@@ -53,7 +53,7 @@ if(TORCH_INCLUDE_DIR AND TORCH_CPU_LIBRARY AND TORCH_C10_LIBRARY)
   set_target_properties(bench_libtorch PROPERTIES BUILD_RPATH "${cuda_libraries}")
 endif()
 
-# dlib is compiled for this machine where its headers hold the code.
+# The code in dlib's headers is compiled for this machine.
 find_package(dlib QUIET)
 if(dlib_FOUND)
   add_executable(bench_dlib EXCLUDE_FROM_ALL bench/peers/dlib.cpp)

@@ -3,6 +3,7 @@
 #include <torch/version.h>
 
 #include "support/rows.h"
+#include "support/work.h"
 
 using bench::Row;
 using bench::Run;
@@ -24,12 +25,12 @@ struct SimpleModel : torch::nn::Module {
   Tensor forward(const Tensor& x) { return batchnorm2(linear(batchnorm1(x))); }
 };
 
-torch::nn::Sequential mlp(const Shape& sizes, bool norm) {
+torch::nn::Sequential mlp(const bench::Network& n) {
   torch::nn::Sequential net;
-  for (std::size_t i = 1; i < sizes.size(); ++i) {
-    net->push_back(torch::nn::Linear(sizes[i - 1], sizes[i]));
-    if (i + 1 == sizes.size()) break;
-    if (norm) net->push_back(torch::nn::BatchNorm1d(sizes[i]));
+  for (std::size_t i = 1; i < n.sizes.size(); ++i) {
+    net->push_back(torch::nn::Linear(n.sizes[i - 1], n.sizes[i]));
+    if (i + 1 == n.sizes.size()) break;
+    if (n.norm) net->push_back(torch::nn::BatchNorm1d(n.sizes[i]));
     net->push_back(torch::nn::ReLU());
   }
   return net;
@@ -59,9 +60,9 @@ Run simple_infer() {
   };
 }
 
-Run mlp_step(const Shape& sizes, int64_t batch, bool norm) {
-  return step(mlp(sizes, norm), torch::optim::SGDOptions(1e-3).momentum(0.9),
-              {batch, sizes.front()}, {batch, sizes.back()});
+Run mlp_step(const bench::Network& n) {
+  return step(mlp(n), torch::optim::SGDOptions(1e-3).momentum(0.9), {n.batch, n.sizes.front()},
+              {n.batch, n.sizes.back()});
 }
 
 // ---- layers ----
@@ -85,16 +86,16 @@ Run forward_only(Layer layer, const Shape& shape) {
 }
 
 template <class Norm>
-void add_norm(std::vector<Row>& rows, const std::string& name, const Shape& shape,
-              const std::vector<std::string>& kinds) {
-  for (const std::string& kind : kinds) {
-    rows.push_back({name + "_" + kind, [=] {
-                      Norm norm(shape[1]);
-                      norm->train(kind.starts_with("train"));
-                      return kind.ends_with("fb") ? forward_backward(norm, shape)
-                                                  : forward_only(norm, shape);
-                    }});
-  }
+Run norm_run(const bench::Normalisation& n) {
+  Norm norm(n.shape[1]);
+  norm->train(n.training);
+  return n.backward ? forward_backward(norm, n.shape) : forward_only(norm, n.shape);
+}
+
+Run norm_of(const bench::Normalisation& n) {
+  using namespace torch::nn;
+  if (n.dimensions() == 1) return norm_run<BatchNorm1d>(n);
+  return n.dimensions() == 2 ? norm_run<BatchNorm2d>(n) : norm_run<BatchNorm3d>(n);
 }
 
 // ---- ops ----
@@ -161,37 +162,13 @@ std::vector<Row> table() {
        [] {
          return forward_only(torch::nn::Linear(64, 64), {1, 64});
        }},
-      {"mlp_s",
-       [] {
-         return mlp_step({64, 128, 128, 10}, 64, false);
-       }},
-      {"mlp_s_bn",
-       [] {
-         return mlp_step({64, 128, 128, 10}, 64, true);
-       }},
-      {"mlp_m",
-       [] {
-         return mlp_step({784, 1024, 1024, 10}, 256, false);
-       }},
-      {"mlp_m_bn",
-       [] {
-         return mlp_step({784, 1024, 1024, 10}, 256, true);
-       }},
-      {"mlp_l",
-       [] {
-         return mlp_step({1024, 4096, 4096, 10}, 1024, false);
-       }},
   };
-  using Kinds = std::vector<std::string>;
-  const Kinds fb = {"train_fb", "eval_fb"};
-  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_32x64", {32, 64}, fb);
-  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_4096x1024", {4096, 1024},
-                                   {"train_f", "train_fb", "eval_fb"});
-  add_norm<torch::nn::BatchNorm1d>(rows, "bn1d_256x64x256", {256, 64, 256}, fb);
-  add_norm<torch::nn::BatchNorm2d>(rows, "bn2d_32x64x56x56", {32, 64, 56, 56},
-                                   {"train_f", "train_fb", "eval_f", "eval_fb"});
-  add_norm<torch::nn::BatchNorm2d>(rows, "bn2d_32x512x7x7", {32, 512, 7, 7}, {"train_fb"});
-  add_norm<torch::nn::BatchNorm3d>(rows, "bn3d_8x32x16x28x28", {8, 32, 16, 28, 28}, {"train_fb"});
+  for (const bench::Network& n : bench::networks) {
+    rows.push_back({n.name, [&n] { return mlp_step(n); }});
+  }
+  for (const bench::Normalisation& n : bench::normalisations) {
+    rows.push_back({n.name(), [&n] { return norm_of(n); }});
+  }
 
   const auto add = [&](const char* name, auto prepare) { rows.push_back({name, prepare}); };
   const auto plus = [](const Tensor& a, const Tensor& b) { return a + b; };

@@ -1,6 +1,6 @@
 // The frame of a program that is measured: a table of rows by name, and the command line by which
 // run.py asks for one of them. Each library has such a program, and so has the limit.
-//   --list             prints the names of the rows, and what a run of each counts as
+//   --list             prints the names of the rows
 //   --about            prints the library's version and what it found on this machine
 //   ROW THREADS        prints the seconds of one unit of a row
 //   --memory ROW       prints the heap's bytes at the peak of one run, above those at its start
@@ -10,14 +10,12 @@
 
 #include <dlfcn.h>
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,34 +44,33 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
-/// With one thread it is the processor time of the calling thread, on which other programs have
-/// little influence. OpenBLAS starts threads that wait actively; their time must not count.
-/// With several threads it is the elapsed time.
-inline double seconds(int threads) {
+inline double seconds(clockid_t clock) {
   timespec time{};
-  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// The median time of one run. Samples of several runs each take at least 2 ms. There are at least
-/// 3 samples, and more within 0.15 s. Runs before that warm up the caches, for 0.1 s: until then a
-/// thread of OpenBLAS waits actively, perhaps on the same core.
+/// The median time of one run. With one thread it is the processor time of the calling thread, on
+/// which other programs have little influence. With several threads it is the elapsed time.
+/// Samples of several runs each take at least 2 ms. There are at least 3 samples, and more within
+/// 0.15 s. Runs before that warm up the caches, for 0.1 s. Until then a thread of OpenBLAS waits
+/// actively, perhaps on the same core.
 inline double measure(const Run& run, int threads) {
   constexpr double warm_up = 0.1, sample = 2e-3, total = 0.15;
-  for (const double start = seconds(2); seconds(2) - start < warm_up;) run();
-  int64_t runs = 1;
-  double once = 0;
-  for (;; runs *= 2) {
-    const double start = seconds(threads);
-    for (int64_t i = 0; i < runs; ++i) run();
-    once = (seconds(threads) - start) / static_cast<double>(runs);
-    if (once * static_cast<double>(runs) >= sample) break;
+  for (const double start = seconds(CLOCK_MONOTONIC); seconds(CLOCK_MONOTONIC) - start < warm_up;) {
+    run();
   }
+  const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const auto time_of = [&](int64_t runs) {
+    const double start = seconds(clock);
+    for (int64_t i = 0; i < runs; ++i) run();
+    return seconds(clock) - start;
+  };
+  int64_t runs = 1;
+  while (time_of(runs) < sample) runs *= 2;
   std::vector<double> samples;
   for (double spent = 0; samples.size() < 3 || spent < total;) {
-    const double start = seconds(threads);
-    for (int64_t i = 0; i < runs; ++i) run();
-    const double time = seconds(threads) - start;
+    const double time = time_of(runs);
     spent += time;
     samples.push_back(time / static_cast<double>(runs));
   }
@@ -135,9 +132,7 @@ inline int answer(const std::vector<std::string>& words, const std::vector<Row>&
   };
   const std::string first = words.empty() ? "" : words[0];
   if (first == "--list") {
-    for (const Row& r : rows) {
-      std::printf("%s %lld\n", r.name.c_str(), static_cast<long long>(r.units));
-    }
+    for (const Row& r : rows) std::printf("%s\n", r.name.c_str());
   } else if (first == "--about") {
     std::printf("%s\n", library.about().c_str());
   } else if (first == "--one-gradient") {
