@@ -42,7 +42,7 @@ struct SizeClass {
 constexpr std::size_t class_count = 16 + 4 * 54;
 constexpr std::size_t small_classes = 16 + 4 * 5;  // those of up to small_limit bytes
 constexpr std::size_t small_limit = 32 << 10;      // bytes; a thread caches blocks up to this size
-constexpr std::size_t thread_budget = 4 << 20;     // bytes; a full thread cache frees blocks
+constexpr std::size_t thread_budget = 64 << 20;    // bytes; a full thread cache frees blocks
 
 #ifdef CAIRN_BYPASS_POOLS
 constexpr bool pooled = false;
