@@ -1,18 +1,28 @@
 // Each storage is one block: a header of one cache line, then the data, which is aligned, too.
+// The data of a scalar lies in the header, behind the members: nothing reads it as a vector.
 #include <cairn/core/storage.h>
 
 #include <new>
 
 namespace cairn::detail {
 namespace {
+
 constexpr std::size_t header = alignment;
+
+constexpr std::size_t scalar = sizeof(int64_t);  // bytes of the largest
+
+constexpr bool fits_in_header(std::size_t bytes) { return bytes <= scalar; }
+constexpr std::size_t block_bytes(std::size_t data_bytes) {
+  return fits_in_header(data_bytes) ? header : header + data_bytes;
 }
 
+}  // namespace
+
 Ref<Storage> Storage::allocate(const char* op, std::size_t bytes) {
-  static_assert(sizeof(Storage) <= header);
-  auto* const block = static_cast<std::byte*>(detail::allocate(op, header + bytes));
+  static_assert(sizeof(Storage) + scalar <= header && sizeof(Storage) % scalar == 0);
+  auto* const block = static_cast<std::byte*>(detail::allocate(op, block_bytes(bytes)));
   auto* const storage = new (block) Storage;
-  storage->data_ = block + header;
+  storage->data_ = block + (fits_in_header(bytes) ? sizeof(Storage) : header);
   storage->bytes_ = bytes;
   count_data(static_cast<std::ptrdiff_t>(bytes));
   return Ref<Storage>(storage);
@@ -32,7 +42,7 @@ void Storage::destroy(Storage* storage) noexcept {
   const std::size_t bytes = storage->bytes_;
   count_data(-static_cast<std::ptrdiff_t>(bytes));
   storage->~Storage();
-  deallocate(storage, header + bytes);
+  deallocate(storage, block_bytes(bytes));
 }
 
 }  // namespace cairn::detail

@@ -15,7 +15,7 @@ struct CAIRN_API Deleter {
   virtual void run() noexcept = 0;
 };
 
-/// One block: this header, then the data. If the data is borrowed, the header alone.
+/// One block: this header, then the data. If the data is a scalar or borrowed, the header alone.
 class Storage : public Counted {
  public:
   static Ref<Storage> allocate(const char* op, std::size_t bytes);

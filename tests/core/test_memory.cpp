@@ -85,10 +85,13 @@ TEST_CASE("memory_stats: what another thread caches is counted") {
 
 #endif
 
-TEST_CASE("memory: data lies at a cache line, of every size") {
-  for (int64_t n = 0; n < 5000; n = n * 3 / 2 + 1) {
-    const Tensor x = zeros({n});
-    CHECK(reinterpret_cast<std::uintptr_t>(x.data<float>()) % detail::alignment == 0);
+TEST_CASE("memory: data of more than eight bytes lies at a cache line") {
+  const auto remainder = [](const Tensor& x, std::size_t alignment) {
+    return reinterpret_cast<std::uintptr_t>(x.data<float>()) % alignment;
+  };
+  for (int64_t n = 0; n <= 2; ++n) CHECK(remainder(zeros({n}), sizeof(int64_t)) == 0);
+  for (int64_t n = 3; n < 5000; n = n * 3 / 2 + 1) {
+    CHECK(remainder(zeros({n}), detail::alignment) == 0);
   }
 }
 
