@@ -78,7 +78,7 @@ struct GradSlot : Counted {
 struct Edge {
   Ref<Node> node;
   Ref<GradSlot> leaf;
-  Shape shape;
+  [[no_unique_address]] Shape shape;  // the dtype lies in its padding
   DType dtype = DType::float32;
 };
 
@@ -130,13 +130,13 @@ class CAIRN_API Node : public Counted {
   void spend() noexcept;
   bool spent() const { return behaviour_ == nullptr; }
 
-  Ref<GradSlot> slot;  // of the output, if it has hooks or retains its gradient
-
   // Used while a walk runs; only one thread at a time may walk a graph.
+  uint32_t pending = 0;        // how many gradients are still to come
   const void* walk = nullptr;  // the walk that reached this node
   Tensor dy_sum;               // the sum of the gradients so far
-  uint32_t pending = 0;        // how many gradients are still to come
   bool needed = false;         // must the walk call the closure?
+
+  Ref<GradSlot> slot;  // of the output, if it has hooks or retains its gradient
 
  private:
   struct Behaviour {
@@ -208,7 +208,7 @@ decltype(auto) with_unpacked(const std::array<SavedTensor, N>& saved, Node& node
 /// The gradient function of one input, with its saved tensors.
 template <class F, std::size_t N>
 struct InputGradient {
-  F function;
+  [[no_unique_address]] F function;
   std::array<SavedTensor, N> saved;
 
   Tensor operator()(Node& node, const Tensor& dy) const {

@@ -48,7 +48,7 @@ class CAIRN_API DimList {
   /// Throws Error beyond max_rank.
   void push_back(int64_t value) {
     check(size_ < max_rank, "shape: more than {} dimensions are not supported", max_rank);
-    values_[static_cast<std::size_t>(size_++)] = value;
+    values_[size_++] = value;
   }
   /// Puts `value` before dimension d, or at the end if d is size(). Throws Error out of range.
   void insert(int64_t d, int64_t value);
@@ -62,7 +62,7 @@ class CAIRN_API DimList {
   }
   bool equals(const DimList& other) const {
     if (size_ != other.size_) return false;
-    for (std::size_t d = 0; d < static_cast<std::size_t>(size_); ++d) {  // inlined, unlike memcmp
+    for (std::size_t d = 0; d < size_; ++d) {  // inlined, unlike memcmp
       if (values_[d] != other.values_[d]) return false;
     }
     return true;
@@ -76,7 +76,8 @@ class CAIRN_API DimList {
   }
 
   std::array<int64_t, max_rank> values_{};
-  int64_t size_ = 0;
+  // One byte, so that a class may put its next members into the padding behind it.
+  uint8_t size_ = 0;
 };
 
 /// The sizes of a tensor's dimensions, outermost first.

@@ -19,11 +19,11 @@ TensorImpl::TensorImpl(View v) : view(std::move(v)), epoch(view.storage->epoch) 
 TensorImpl::TensorImpl(Ref<Storage> storage, const Shape& shape, int64_t numel, DType dtype)
     : view{.storage = std::move(storage),
            .data = nullptr,
-           .shape = shape,
-           .strides = contiguous_strides(shape),
            .numel = numel,
+           .shape = shape,
            .dtype = dtype,
-           .contiguous = true},
+           .contiguous = true,
+           .strides = contiguous_strides(shape)},
       epoch(view.storage->epoch) {
   view.data = view.storage->data();
 }

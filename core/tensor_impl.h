@@ -14,14 +14,15 @@ struct GradSlot;
 class Node;
 
 /// How a tensor reads its values: where they lie in a storage, their shape, strides and dtype.
+/// With no_unique_address a member shares its padding with the next one.
 struct View {
   Ref<Storage> storage;
   std::byte* data = nullptr;  // of the first element
-  Shape shape;
-  Strides strides;  // in elements
   int64_t numel = 0;
+  [[no_unique_address]] Shape shape;
   DType dtype = DType::float32;
   bool contiguous = true;
+  [[no_unique_address]] Strides strides;  // in elements
 
   template <class T>
   T* as() const {
@@ -46,12 +47,13 @@ struct TensorImpl : Counted {
   /// since this view was taken?
   bool is_stale() const { return epoch != view.storage->epoch && (node || is_view); }
 
-  View view;
-  Ref<Node> node;             // the op that made the values, if it joined a graph
-  Ref<GradSlot> slot;         // the gradient and hooks, once needed
-  uint32_t epoch;             // the storage's, when the node was set; a view copies its base's
+  [[no_unique_address]] View view;
   bool is_view = false;       // made by a view op: a write to it would bypass the base
   bool base_tracked = false;  // the base of this view was in a graph
+  uint32_t epoch;             // the storage's, when the node was set; a view copies its base's
+  Ref<Node> node;             // the op that made the values, if it joined a graph
+  Ref<GradSlot> slot;         // the gradient and hooks, once needed
 };
+static_assert(sizeof(TensorImpl) <= 192, "three cache lines; a graph keeps two of these for a mul");
 
 }  // namespace cairn::detail

@@ -191,11 +191,11 @@ Tensor detail::borrow(void* data, const Shape& shape, DType dtype, const Strides
   }
   View view{.storage = Storage::borrow(data),
             .data = static_cast<std::byte*>(data),
-            .shape = shape,
-            .strides = given ? strides : contiguous_strides(shape),
             .numel = numel,
+            .shape = shape,
             .dtype = dtype,
-            .contiguous = !given || is_contiguous(shape, strides)};
+            .contiguous = !given || is_contiguous(shape, strides),
+            .strides = given ? strides : contiguous_strides(shape)};
   const Ref<Storage> storage = view.storage;
   storage->read_only = read_only;
   Tensor x(TensorImpl::create(std::move(view)));
