@@ -27,6 +27,7 @@ CAIRN_API MemoryStats memory_stats();
 ///
 /// Blocks over 32 KiB, cached and in use, take together at most 1.5 times what was in use at the
 /// peak since this call, or 64 MiB if that is more. What was freed longest ago is returned first.
+/// Each thread keeps at most 64 MiB of smaller blocks.
 CAIRN_API void release_cached_memory();
 
 /// "0.2.0"

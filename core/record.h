@@ -78,7 +78,7 @@ struct GradSlot : Counted {
 struct Edge {
   Ref<Node> node;
   Ref<GradSlot> leaf;
-  [[no_unique_address]] Shape shape;  // the dtype lies in its padding
+  [[no_unique_address]] Shape shape;  // its padding holds the dtype
   DType dtype = DType::float32;
 };
 
@@ -131,7 +131,7 @@ class CAIRN_API Node : public Counted {
   bool spent() const { return behaviour_ == nullptr; }
 
   // Used while a walk runs; only one thread at a time may walk a graph.
-  uint32_t pending = 0;        // how many gradients are still to come
+  uint32_t pending = 0;        // how many gradients are still to come; fills the base's padding
   const void* walk = nullptr;  // the walk that reached this node
   Tensor dy_sum;               // the sum of the gradients so far
   bool needed = false;         // must the walk call the closure?
@@ -208,7 +208,7 @@ decltype(auto) with_unpacked(const std::array<SavedTensor, N>& saved, Node& node
 /// The gradient function of one input, with its saved tensors.
 template <class F, std::size_t N>
 struct InputGradient {
-  [[no_unique_address]] F function;
+  [[no_unique_address]] F function;  // takes no space if it captures nothing
   std::array<SavedTensor, N> saved;
 
   Tensor operator()(Node& node, const Tensor& dy) const {

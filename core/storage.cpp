@@ -1,5 +1,6 @@
 // Each storage is one block: a header of one cache line, then the data, which is aligned, too.
-// The data of a scalar lies in the header, behind the members: nothing reads it as a vector.
+// Data of at most eight bytes, such as a scalar's, lies in the header, behind the members. It needs
+// no alignment to a cache line, since it fills no vector.
 #include <cairn/core/storage.h>
 
 #include <new>
@@ -8,8 +9,7 @@ namespace cairn::detail {
 namespace {
 
 constexpr std::size_t header = alignment;
-
-constexpr std::size_t scalar = sizeof(int64_t);  // bytes of the largest
+constexpr std::size_t scalar = sizeof(int64_t);  // the bytes of the widest dtype
 
 constexpr bool fits_in_header(std::size_t bytes) { return bytes <= scalar; }
 constexpr std::size_t block_bytes(std::size_t data_bytes) {

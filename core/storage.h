@@ -15,7 +15,8 @@ struct CAIRN_API Deleter {
   virtual void run() noexcept = 0;
 };
 
-/// One block: this header, then the data. If the data is a scalar or borrowed, the header alone.
+/// One block: this header, then the data. Data of at most eight bytes lies in the header. If the
+/// data is borrowed, the block is the header alone.
 class Storage : public Counted {
  public:
   static Ref<Storage> allocate(const char* op, std::size_t bytes);
@@ -40,7 +41,7 @@ class Storage : public Counted {
   Storage() = default;
 
   std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;       // of the data that follows; 0 if borrowed
+  std::size_t bytes_ = 0;       // of the data; 0 if borrowed
   Deleter* deleter_ = nullptr;  // of borrowed data
 };
 

@@ -14,7 +14,7 @@ struct GradSlot;
 class Node;
 
 /// How a tensor reads its values: where they lie in a storage, their shape, strides and dtype.
-/// With no_unique_address a member shares its padding with the next one.
+/// The attribute no_unique_address lets the next member use the padding of this one.
 struct View {
   Ref<Storage> storage;
   std::byte* data = nullptr;  // of the first element
@@ -54,6 +54,6 @@ struct TensorImpl : Counted {
   Ref<Node> node;             // the op that made the values, if it joined a graph
   Ref<GradSlot> slot;         // the gradient and hooks, once needed
 };
-static_assert(sizeof(TensorImpl) <= 192, "three cache lines; a graph keeps two of these for a mul");
+static_assert(sizeof(TensorImpl) <= 192, "a long graph keeps many tensors");
 
 }  // namespace cairn::detail
